@@ -1,0 +1,243 @@
+"""`weights/manifest.toml`, the one list of weights, read and checked field by field.
+
+[defaults]                              # per task: best measured first, the last one bundled
+motion = ["algnet-motion"]
+
+[[weights]]
+id = "algnet-motion"                    # unique
+task = "motion"
+architecture = "algnet"
+licence = "Apache-2.0"
+file = "algnet-motion.safetensors"      # beside the manifest, and/or hub = {repo, file, revision}
+sha256 = "…"                            # 64 hexadecimal digits
+bytes = 5900000
+trained_on = ["…"]
+command = "deblur train …"              # optional, as are the tables below
+config = {width = 32}                   # of the architecture
+measured = {psnr = 24.4}                # by name, as the model card explains them
+inference = {tile = 512, overlap = 32, pooling = 256, match_mean = true}
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from deblur_cli.errors import UsageError, WeightsError
+
+MANIFEST = "manifest.toml"
+
+
+@dataclass(frozen=True)
+class HubFile:
+    """A file in a repository of the Hugging Face Hub, pinned to a revision."""
+
+    repo: str
+    file: str
+    revision: str
+
+    def __str__(self) -> str:
+        """The reference as users write it."""
+        return f"hub:{self.repo}/{self.file}@{self.revision}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One set of weights; it is bundled (`file`), on the Hub (`hub`), or both."""
+
+    id: str
+    task: str
+    architecture: str
+    licence: str
+    sha256: str
+    bytes: int
+    trained_on: list[str]
+    file: str | None = None
+    hub: HubFile | None = None
+    command: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
+    inference: dict[str, int | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All known weights, in the order of the file."""
+
+    folder: Path
+    entries: tuple[Entry, ...]
+    preferences: Mapping[str, tuple[str, ...]]
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks that have default weights."""
+        return tuple(self.preferences)
+
+    def entry(self, entry_id: str) -> Entry:
+        """The entry of this id.
+
+        Raises:
+            UsageError: unknown; lists the ids there are.
+        """
+        for entry in self.entries:
+            if entry.id == entry_id:
+                return entry
+        known = ", ".join(entry.id for entry in self.entries)
+        raise UsageError(f"there is no model '{entry_id}'", remedy=f"known: {known}")
+
+    def defaults(self, task: str) -> list[Entry]:
+        """Entries to try for a task, best measured first.
+
+        Raises:
+            UsageError: unknown; lists the tasks there are.
+        """
+        if task not in self.preferences:
+            raise UsageError(
+                f"there are no weights for the task '{task}'",
+                remedy=f"known: {', '.join(self.tasks)}",
+            )
+        return [self.entry(entry_id) for entry_id in self.preferences[task]]
+
+
+def weights_folder() -> Path:
+    """Where the manifest and the bundled weights lie: in the installed package, else the clone."""
+    package = Path(__file__).parents[1]
+    installed = package / "weights"
+    return installed if installed.is_dir() else package.parent / "weights"
+
+
+def load_manifest(folder: Path | None = None) -> Manifest:
+    """Read and check the manifest in `folder`, by default the one that came with the program.
+
+    Raises:
+        WeightsError: absent, no TOML, or with a wrong field; names entry and field.
+    """
+    folder = folder or weights_folder()
+    path = folder / MANIFEST
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WeightsError(
+            f"the list of weights cannot be read: {error.strerror}",
+            path=path,
+            remedy="reinstall deblur-cli",
+        ) from error
+    except ValueError as error:
+        raise WeightsError(f"is no TOML: {error}", path=path) from error
+    return _Reader(path).manifest(document)
+
+
+class _Reader:
+    """Turns the parsed document into a `Manifest`, refusing whatever is not as documented."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def manifest(self, document: dict[str, Any]) -> Manifest:
+        self._known_fields("the manifest", document, {"defaults", "weights"})
+        tables = self._typed("the manifest", document, "weights", list)
+        entries = tuple(self._entry(table, number) for number, table in enumerate(tables, 1))
+        by_id = {entry.id: entry for entry in entries}
+        if len(by_id) < len(entries):
+            raise self._wrong("the manifest", "two entries have the same id")
+        defaults = self._typed("the manifest", document, "defaults", dict)
+        for task, ids in defaults.items():
+            self._check_defaults(task, ids, by_id)
+        return Manifest(
+            folder=self._path.parent,
+            entries=entries,
+            preferences={task: tuple(ids) for task, ids in defaults.items()},
+        )
+
+    def _check_defaults(self, task: str, ids: Any, by_id: Mapping[str, Entry]) -> None:
+        where = f"defaults.{task}"
+        if not isinstance(ids, list) or not ids:
+            raise self._wrong(where, "is no list of ids")
+        for entry_id in ids:
+            if entry_id not in by_id:
+                raise self._wrong(where, f"names '{entry_id}', which is no entry")
+            if by_id[entry_id].task != task:
+                raise self._wrong(where, f"names '{entry_id}', which is for another task")
+        if by_id[ids[-1]].file is None:
+            raise self._wrong(where, f"ends with '{ids[-1]}', which is not bundled")
+
+    def _entry(self, table: Any, number: int) -> Entry:
+        if not isinstance(table, dict):
+            raise self._wrong(f"entry {number}", "is no table")
+        where = f"entry '{table.get('id', number)}'"
+        self._known_fields(where, table, set(Entry.__dataclass_fields__))
+        entry = Entry(
+            id=self._text(where, table, "id"),
+            task=self._text(where, table, "task"),
+            architecture=self._text(where, table, "architecture"),
+            licence=self._text(where, table, "licence"),
+            sha256=self._text(where, table, "sha256"),
+            bytes=self._typed(where, table, "bytes", int),
+            trained_on=self._typed(where, table, "trained_on", list),
+            file=self._text(where, table, "file") if "file" in table else None,
+            hub=self._hub(where, table) if "hub" in table else None,
+            command=self._text(where, table, "command") if "command" in table else "",
+            **{
+                name: self._typed(where, table, name, dict)
+                for name in ("config", "measured", "inference")
+                if name in table
+            },
+        )
+        self._check_entry(where, entry)
+        return entry
+
+    def _check_entry(self, where: str, entry: Entry) -> None:
+        if not re.fullmatch("[0-9a-f]{64}", entry.sha256):
+            raise self._wrong(where, "sha256 is not 64 lower-case hexadecimal digits")
+        if entry.bytes <= 0:
+            raise self._wrong(where, "bytes is not positive")
+        if not all(isinstance(source, str) for source in entry.trained_on):
+            raise self._wrong(where, "trained_on is no list of text")
+        if entry.file is None and entry.hub is None:
+            raise self._wrong(where, "has neither file nor hub")
+        if entry.file is not None and PurePosixPath(entry.file).name != entry.file:
+            raise self._wrong(where, "file is no plain file name")
+        self._check_inference(where, entry.inference)
+
+    def _check_inference(self, where: str, inference: Mapping[str, Any]) -> None:
+        where = f"{where}, inference"
+        self._known_fields(where, inference, set(_ADVICE))
+        for name in inference:
+            if self._typed(where, inference, name, _ADVICE[name]) < 0:
+                raise self._wrong(where, f"{name} is negative")
+
+    def _hub(self, where: str, table: Mapping[str, Any]) -> HubFile:
+        hub = self._typed(where, table, "hub", dict)
+        where = f"{where}, hub"
+        self._known_fields(where, hub, set(HubFile.__dataclass_fields__))
+        return HubFile(
+            **{name: self._text(where, hub, name) for name in ("repo", "file", "revision")}
+        )
+
+    def _text(self, where: str, table: Mapping[str, Any], name: str) -> str:
+        value: str = self._typed(where, table, name, str)
+        if not value:
+            raise self._wrong(where, f"{name} is empty")
+        return value
+
+    def _typed(self, where: str, table: Mapping[str, Any], name: str, kind: type) -> Any:
+        if name not in table:
+            raise self._wrong(where, f"{name} is missing")
+        if type(table[name]) is not kind:
+            raise self._wrong(where, f"{name} is no {_NAMES[kind]}")
+        return table[name]
+
+    def _known_fields(self, where: str, table: Mapping[str, Any], known: set[str]) -> None:
+        if unknown := sorted(table.keys() - known):
+            raise self._wrong(where, f"has an unknown field {', '.join(unknown)}")
+
+    def _wrong(self, where: str, problem: str) -> WeightsError:
+        return WeightsError(f"{where}: {problem}", path=self._path, remedy="correct the manifest")
+
+
+_ADVICE = {"tile": int, "overlap": int, "pooling": int, "match_mean": bool}
+_NAMES = {str: "text", int: "whole number", bool: "true or false", list: "list", dict: "table"}

@@ -1,0 +1,1 @@
+"""The command `deblur`: options in, exit codes and text out."""

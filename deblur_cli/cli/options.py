@@ -1,0 +1,86 @@
+"""Options that several commands share, declared once."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deblur_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from deblur_cli import Deblurrer
+
+
+class Dtype(StrEnum):
+    """Precision of convolutions and projections; scan states and norms stay in float32."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
+
+
+def parse_tile(text: str) -> int | str:
+    """`auto`, or the side of a tile in pixels; 0 stands for whole pictures."""
+    if text == "auto":
+        return text
+    if not text.isdecimal():
+        raise typer.BadParameter(f"{text!r} is neither 'auto' nor a number of pixels")
+    return int(text)
+
+
+def check_strength(strength: float) -> float:
+    """`strength`, if it lies in [0,1]; raises `UsageError` otherwise."""
+    if not 0 <= strength <= 1:
+        raise UsageError(f"--strength {strength} is not between 0 and 1")
+    return strength
+
+
+Task = Annotated[str, typer.Option(help="What blurred the pictures: motion or defocus.")]
+Model = Annotated[str | None, typer.Option(help="Id of the weights (see `deblur weights list`).")]
+Weights = Annotated[
+    str | None,
+    typer.Option(help="Weights file, or hub:owner/repo/file@revision.", metavar="SOURCE"),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Precision = Annotated[Dtype, typer.Option("--dtype", help="Precision of the network.")]
+Tile = Annotated[
+    Any,
+    typer.Option(
+        parser=parse_tile, metavar="auto|PIXELS", help="Side of the tiles; 0: whole pictures."
+    ),
+]
+Overlap = Annotated[
+    int | None, typer.Option(min=0, metavar="PIXELS", help="How far tiles fade into each other.")
+]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="Memory to aim for, such as 2GiB; decides the tiles."),
+]
+Offline = Annotated[bool, typer.Option("--offline", help="Never open a network connection.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Everything that decides how a network is loaded and run; as `Deblurrer.from_pretrained`."""
+
+    task: str
+    model: str | None
+    weights: str | None
+    device: str
+    dtype: str
+    tile: int | str
+    overlap: int | None
+    max_memory: str | None
+    offline: bool
+
+    def load(self) -> Deblurrer:
+        """The deblurrer they ask for; imports torch."""
+        from deblur_cli import Deblurrer
+
+        return Deblurrer.from_pretrained(**asdict(self))

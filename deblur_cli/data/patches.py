@@ -1,0 +1,82 @@
+"""The stream of training batches: weighted sources, cropped, augmented, and exactly resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from deblur_cli.data.camera import Picture
+from deblur_cli.data.crops import PicturePair, augment, random_crop
+from deblur_cli.data.pool import RollingPool, Source
+
+Weight = float | Callable[[float], float]
+"""How often a source is drawn, relative to the others; may follow the progress in [0, 1]."""
+
+
+class StreamState(TypedDict):
+    """All that a stream needs to go on where it stood."""
+
+    step: int
+    """Batches drawn so far."""
+    draws: list[int]
+    """Draws so far from each rolling pool, in the order of the sources."""
+
+
+class PatchStream:
+    """Batches of blurred and sharp patches.
+
+    Batch number k depends on the seed, k, its progress, and the pools' draws before it.
+    """
+
+    def __init__(self, sources: Sequence[tuple[Weight, Source]], patch: int, seed: int) -> None:
+        """Take the sources.
+
+        Args:
+            sources: weight and source each; their pairs must be at least ``patch`` pixels wide.
+            patch: side of the patches, in pixels.
+            seed: of the crops, the augmentation and the choice among the sources.
+        """
+        self.sources = sources
+        self.patch = patch
+        self.seed = seed
+        self.step = 0
+
+    def weights(self, progress: float) -> npt.NDArray[np.float64]:
+        """Probability of each source at a progress in [0, 1]."""
+        weights = np.array([w(progress) if callable(w) else w for w, _ in self.sources])
+        return np.asarray(weights / weights.sum())
+
+    def batch(self, count: int, progress: float) -> tuple[Picture, Picture]:
+        """The next batch.
+
+        Args:
+            count: number of patches.
+            progress: of the training, in [0, 1].
+
+        Returns:
+            Blurred and sharp patches, each ``(count, patch, patch, 3)`` RGB uint8.
+        """
+        rng = np.random.default_rng((self.seed, self.step))
+        self.step += 1
+        chosen = rng.choice(len(self.sources), size=count, p=self.weights(progress))
+        pairs = [self._patch(rng, self.sources[index][1]) for index in chosen]
+        return np.stack([blurred for blurred, _ in pairs]), np.stack([sharp for _, sharp in pairs])
+
+    def _patch(self, rng: np.random.Generator, source: Source) -> PicturePair:
+        return augment(rng, random_crop(rng, source(rng), self.patch))
+
+    def state(self) -> StreamState:
+        """What ``resume`` needs, to be saved with a checkpoint."""
+        return {"step": self.step, "draws": [pool.draws for pool in self._pools()]}
+
+    def resume(self, state: StreamState) -> None:
+        """Go on exactly where another stream of the same sources and seed stood."""
+        self.step = state["step"]
+        for pool, draws in zip(self._pools(), state["draws"], strict=True):
+            pool.draws = draws
+
+    def _pools(self) -> list[RollingPool]:
+        return [source for _, source in self.sources if isinstance(source, RollingPool)]

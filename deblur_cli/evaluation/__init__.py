@@ -1,0 +1,1 @@
+"""How well a restored picture matches the truth."""

@@ -1,0 +1,1 @@
+"""Restoring whole pictures: tiles, memory, precision and the guard around a network."""

@@ -1,0 +1,148 @@
+"""Layers that several restoration networks share."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def tokens_of(x: Tensor) -> Tensor:
+    """View a feature map `(B,C,H,W)` as tokens `(B,H*W,C)`, row-major; free if channels_last."""
+    return x.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def feature_map_of(tokens: Tensor, height: int, width: int) -> Tensor:
+    """View tokens `(B,H*W,C)` as a channels_last feature map `(B,C,H,W)`."""
+    return tokens.reshape(len(tokens), height, width, -1).permute(0, 3, 1, 2)
+
+
+class LayerNorm(nn.LayerNorm):
+    """Layer norm over the last dimension, float32 inside, in the input's dtype outside."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `(...,C)` over C."""
+        if x.dtype == self.weight.dtype or x.device.type == "cpu":
+            return super().forward(x)
+        return super().forward(x.float()).to(x.dtype)
+
+
+class LayerNorm2d(LayerNorm):
+    """Layer norm over the channels of each pixel (NAFNet's LayerNorm2d, eps 1e-6)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `(B,C,H,W)` over C; the result is channels_last."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def simple_gate(x: Tensor) -> Tensor:
+    """Multiply the first half of the channels by the second: `(B,2C,H,W)` to `(B,C,H,W)`."""
+    first, second = x.chunk(2, dim=1)
+    return first * second
+
+
+def project(tokens: Tensor, weight: Tensor) -> Tensor:
+    """Multiply every token by a matrix: `(B,L,Cin)` by `(Cout,Cin)` to `(B,L,Cout)`."""
+    if not _prefers_onednn(tokens, weight):
+        return F.linear(tokens, weight)
+    x = tokens.transpose(1, 2).unsqueeze(2)
+    return _onednn_pointwise(x, weight[:, :, None, None], None).squeeze(2).transpose(1, 2)
+
+
+class Pointwise(nn.Conv2d):
+    """A 1x1 convolution, `(B,Cin,H,W)` to `(B,Cout,H,W)`."""
+
+    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, 1, bias=bias)
+
+    def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
+        """Compute `scale * (W x + b)`.
+
+        Args:
+            x: `(B,Cin,H,W)`.
+            scale: `(Cout,)`, folded into the weights: a pass over them instead of all pixels.
+        """
+        weight, bias = self.weight, self.bias
+        if scale is not None:
+            weight = weight * scale[:, None, None, None].to(weight.dtype)
+            bias = None if bias is None else bias * scale.to(bias.dtype)
+        if not _prefers_onednn(x, weight):
+            return F.conv2d(x, weight, bias)
+        return _onednn_pointwise(x, weight, bias)
+
+
+def _prefers_onednn(x: Tensor, weight: Tensor) -> bool:
+    """Whether to step around torch's choice for float32 on a CPU with one thread.
+
+    Torch takes MKL's GEMM there, which is slower than oneDNN's 1x1 convolution.
+    """
+    return (
+        x.device.type == "cpu"
+        and x.dtype == weight.dtype == torch.float32
+        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and not torch.is_autocast_enabled("cpu")
+    )
+
+
+def _onednn_pointwise(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    result: Tensor = torch.ops.aten.mkldnn_convolution(x, weight, bias, (0, 0), (1, 1), (1, 1), 1)
+    return result
+
+
+class AveragePool(nn.Module):
+    """Global average pooling that can become the test-time local converter.
+
+    With `window=None` the mean over all pixels, `(B,C,1,1)`. With a window `(kh,kw)` the stride-1
+    box mean around every pixel, `(B,C,H,W)`, unless the window covers the whole map.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.window: tuple[int, int] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool `(B,C,H,W)`."""
+        height, width = x.shape[-2:]
+        if self.window is None or (self.window[0] >= height and self.window[1] >= width):
+            return x.mean(
+                (2, 3), keepdim=True, dtype=torch.promote_types(x.dtype, torch.float32)
+            ).to(x.dtype)
+        window = min(height, self.window[0]), min(width, self.window[1])
+        return _replicate_to(box_mean(x, window), height, width)
+
+
+def box_mean(x: Tensor, window: tuple[int, int]) -> Tensor:
+    """Means over all `window`-sized boxes that lie inside: `(B,C,H,W)` to `(B,C,H-kh+1,W-kw+1)`.
+
+    In float32, or float64 if `x` is: sums of few terms of like size lose nothing on large maps,
+    where differences of running sums would.
+    """
+    sums = x.to(torch.promote_types(x.dtype, torch.float32))
+    for dim, size in ((-2, window[0]), (-1, window[1])):
+        sums = _window_sums(sums, dim, size)
+    return (sums / (window[0] * window[1])).to(x.dtype)
+
+
+def _window_sums(x: Tensor, dim: int, size: int) -> Tensor:
+    """Sums of `size` neighbours, put together from sums of 1, 2, 4, 8 and so on neighbours."""
+    length = x.shape[dim] - size + 1
+    parts: list[Tensor] = []
+    covered, span, sums = 0, 1, x
+    while covered < size:
+        if size & span:
+            parts.append(sums.narrow(dim, covered, length))
+            covered += span
+        if covered < size:
+            rest = sums.shape[dim] - span
+            sums = sums.narrow(dim, 0, rest) + sums.narrow(dim, span, rest)
+            span *= 2
+    return sum(parts[1:], parts[0])
+
+
+def _replicate_to(x: Tensor, height: int, width: int) -> Tensor:
+    missing_rows, missing_columns = height - x.shape[-2], width - x.shape[-1]
+    left, top = missing_columns // 2, missing_rows // 2
+    return F.pad(x, (left, missing_columns - left, top, missing_rows - top), mode="replicate")

@@ -1,0 +1,91 @@
+"""What every network looks like from outside: images in, restored images of the same size out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Network(nn.Module, ABC):
+    """A bare network, with the parameter names and outputs of its release."""
+
+    size_multiple: int
+    """Heights and widths are padded to multiples of this."""
+
+    @abstractmethod
+    def forward(self, image: Tensor, side_outputs: bool = True) -> list[Tensor]:
+        """Restore `(B,3,H,W)` at every scale, coarse to fine; padded, full resolution last."""
+
+    @abstractmethod
+    def set_local_pooling(self, train_size: int | None) -> None:
+        """Pool as far as training patches of this side reached; None pools globally."""
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """Everything a caller may know of a network without looking inside."""
+
+    name: str
+    """Architecture, as `create_model` takes it."""
+    config: Mapping[str, Any]
+    """Arguments that make this layout."""
+    size_multiple: int
+    """The network works on multiples of this; `RestorationModel` pads and crops by itself."""
+    parameters: int
+    """Number of parameters."""
+
+
+class RestorationModel(nn.Module):
+    """A restoration network behind one interface.
+
+    `model(x)` takes `(B,3,H,W)` float32 RGB in [0,1] of any size and returns the same shape, dtype
+    and nominal range (not clamped). `model.network` is the bare network with its release's outputs.
+    """
+
+    def __init__(self, network: Network, name: str, config: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.network = network
+        self.precision = torch.float32
+        self.descriptor = Descriptor(
+            name=name,
+            config=dict(config),
+            size_multiple=network.size_multiple,
+            parameters=sum(parameter.numel() for parameter in network.parameters()),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Restore `(B,3,H,W)`.
+
+        Sides that are no multiple of the network's are continued by their last row and column, not
+        by the black border that the network itself would add, and cropped afterwards.
+        """
+        height, width = x.shape[-2:]
+        multiple = self.descriptor.size_multiple
+        padding = (0, -width % multiple, 0, -height % multiple)
+        padded = F.pad(x, padding, mode="replicate") if any(padding) else x
+        restored: Tensor = self.network(padded, side_outputs=False)[-1]
+        return restored[..., :height, :width].float()
+
+    def set_precision(self, dtype: torch.dtype) -> RestorationModel:
+        """Run convolutions and projections in `dtype`; norms, scan and final residual stay float32.
+
+        The rounding of the weights cannot be undone: load the model again for float32.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(dtype)
+            elif isinstance(module, nn.Linear):  # its bias, where it has one, is the scan's
+                module.weight.data = module.weight.data.to(dtype)
+        self.precision = dtype
+        return self
+
+    def set_local_pooling(self, train_size: int | None) -> RestorationModel:
+        """Pool as far as training patches of this side reached; None pools globally."""
+        self.network.set_local_pooling(train_size)
+        return self

@@ -1,0 +1,94 @@
+"""Back end `cpu`: the compiled kernels as differentiable torch functions."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from deblur_cli.ops.cpu import conv
+from deblur_cli.ops.cpu.backward import gradients
+from deblur_cli.ops.cpu.forward import scan
+from deblur_cli.ops.cpu.layout import readable, token_major
+from deblur_cli.ops.cpu.problem import Problem
+
+
+def selective_scan(
+    u: Tensor,
+    delta: Tensor,
+    A: Tensor,
+    B: Tensor,
+    C: Tensor,
+    D: Tensor | None,
+    z: Tensor | None,
+    delta_bias: Tensor | None,
+    delta_softplus: bool,
+) -> Tensor:
+    """One fused pass; for a gradient, one state in every `CHECKPOINT` tokens is kept."""
+    tensors = [None if x is None else readable(x) for x in (u, delta, A, B, C, D, z, delta_bias)]
+    if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors):
+        y = _apply(_Scan, *tensors, delta_softplus)
+    else:
+        arguments: Any = (*tensors, delta_softplus)
+        y, _ = scan(Problem.of(*arguments), keep_checkpoints=False)
+    return y.transpose(1, 2).to(u.dtype)
+
+
+def causal_conv1d_silu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """One fused pass; the gradient runs through the convolution again."""
+    y = _apply(_Convolution, *(readable(tensor) for tensor in (x, weight, bias)))
+    return y.transpose(1, 2).to(x.dtype)
+
+
+def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
+    return cast(Tensor, function.apply(*arguments))  # type: ignore[no-untyped-call]
+
+
+class _Scan(torch.autograd.Function):
+    """The arguments of `selective_scan` to its output, (B, L, D)."""
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> Tensor:
+        *tensors, ctx.softplus = arguments
+        y, checkpoints = scan(Problem.of(*arguments), keep_checkpoints=True)
+        ctx.save_for_backward(*tensors, checkpoints)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor | None, ...]:
+        *tensors, checkpoints = ctx.saved_tensors
+        arguments: Any = (*tensors, ctx.softplus)
+        found = gradients(Problem.of(*arguments), checkpoints, token_major(grad_y.transpose(1, 2)))
+        _, _, A, _, _, D, _, delta_bias = tensors
+        return (
+            found.u.transpose(1, 2),
+            found.delta.transpose(1, 2),
+            found.A.to(A.dtype),
+            found.B.transpose(1, 2),
+            found.C.transpose(1, 2),
+            None if D is None else found.D.to(D.dtype),
+            None if found.z is None else found.z.transpose(1, 2),
+            None if delta_bias is None else found.delta_bias.to(delta_bias.dtype),
+            None,
+        )
+
+
+class _Convolution(torch.autograd.Function):
+    """The arguments of `causal_conv1d_silu` to its output, (B, L, D)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight, bias)
+        return conv.convolve(token_major(x), weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, weight, bias = ctx.saved_tensors
+        by_x, by_weight, by_bias = conv.gradients(
+            token_major(x), weight, bias, token_major(grad_y.transpose(1, 2))
+        )
+        return by_x.transpose(1, 2), by_weight.to(weight.dtype), by_bias.to(bias.dtype)

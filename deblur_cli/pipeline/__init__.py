@@ -1,0 +1,1 @@
+"""From paths to finished files: find, plan, read, restore, write, remember."""

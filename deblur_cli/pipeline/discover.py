@@ -1,0 +1,218 @@
+"""Finds the pictures that the given files, folders and patterns mean."""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import os
+import stat
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deblur_cli.errors import ImageReadError, NothingToDoError, UsageError
+from deblur_cli.imaging.read import SUFFIXES, looks_like_image
+from deblur_cli.pipeline.events import Failed
+from deblur_cli.pipeline.ledger import LEDGER_FOLDER, results_in
+from deblur_cli.pipeline.paths import identity, is_folder, is_special, place
+
+_ANY_FOLDERS = "**"
+_DEBRIS = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One picture to restore.
+
+    Args:
+        path: where it lies.
+        below: its place below an output folder (a bare name for a file that was named itself).
+        folder: the input folder it was found in; None for a named file or a pattern's match.
+    """
+
+    path: Path
+    below: Path
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What the inputs mean: pictures, how many other files were passed over, what is missing."""
+
+    sources: tuple[Source, ...]
+    skipped: int
+    missing: tuple[Failed, ...]
+
+
+def discover(inputs: Iterable[str | Path], output: Path | None = None) -> Discovery:
+    """Find every picture, each once, in a stable order.
+
+    Folders are searched to the bottom, symbolic links last and no folder twice. Files that are no
+    images are skipped and counted, and so are results that an earlier run made from another picture
+    of this discovery; what is hidden or lies in `output` is ignored. A file named by itself always
+    counts as a picture: whether it is one shows when it is read.
+
+    Raises:
+        NothingToDoError: there is no picture at all.
+        UsageError: an input is an empty text.
+        ImageWriteError: a ledger that may tell results from inputs cannot be read.
+    """
+    search = _Search(output)
+    for given in inputs:
+        search.add(str(given))
+    if not search.found:
+        raise _nothing_found(search)
+    sources, results = _leave_out_results(tuple(search.found.values()))
+    return Discovery(sources, search.skipped + results, tuple(search.missing))
+
+
+@dataclass
+class _Search:
+    output: Path | None
+    found: dict[Path, Source] = field(default_factory=dict)
+    skipped: int = 0
+    missing: list[Failed] = field(default_factory=list)
+
+    def add(self, given: str) -> None:
+        if not given:
+            raise UsageError("an input is empty", remedy="check the variable or quotes it is from")
+        path = Path(given)
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            if glob.has_magic(given):
+                self._add_pattern(given)
+            else:
+                self._miss(_why_unreachable(error), path)
+            return
+        if stat.S_ISDIR(mode):
+            self._add_folder(path)
+        elif stat.S_ISREG(mode):
+            self._add(Source(path, Path(path.name)))
+        else:
+            self._miss("is not a regular file", path)
+
+    def _add_folder(self, folder: Path) -> None:
+        for path in sorted(_files_below(folder, self.output, self._miss)):
+            self._add_candidate(Source(path, path.relative_to(folder), folder))
+
+    def _add_pattern(self, pattern: str) -> None:
+        fixed = _fixed_part(pattern)
+        wanted = Path(pattern).relative_to(fixed).parts
+        depth = None if _ANY_FOLDERS in wanted else len(wanted) - 1
+        below = [
+            path.relative_to(fixed)
+            for path in sorted(_files_below(fixed, self.output, _as_the_shell_does, depth))
+        ]
+        matches = [path for path in below if _fits(path.parts, wanted)]
+        if not matches:
+            self._miss("no file matches this pattern", Path(pattern))
+        for match in matches:
+            self._add_candidate(Source(fixed / match, match))
+
+    def _add_candidate(self, source: Source) -> None:
+        """A file that nobody named: a picture by its ending, else by its content."""
+        path = source.path
+        if not is_special(path) and (path.suffix.lower() in SUFFIXES or looks_like_image(path)):
+            self._add(source)
+        elif not _is_debris(path):
+            self.skipped += 1
+
+    def _add(self, source: Source) -> None:
+        if not _is_debris(source.path):
+            self.found.setdefault(place(source.path), source)
+
+    def _miss(self, problem: str, path: Path) -> None:
+        self.missing.append(
+            Failed(path, ImageReadError(problem, path=path, remedy="check the path"))
+        )
+
+
+def _files_below(
+    folder: Path,
+    output: Path | None,
+    miss: Callable[[str, Path], None],
+    depth: int | None = None,
+) -> Iterator[Path]:
+    """Files of the folder's own tree, then of those that its symbolic links lead to."""
+    seen = set() if output is None else {identity(output)} - {identity(folder)}
+    tops = deque([folder])
+
+    def report(error: OSError) -> None:
+        miss(f"the folder cannot be read: {error.strerror}", Path(error.filename))
+
+    while tops:
+        for name, folders, files in os.walk(tops.popleft(), onerror=report):
+            parent = Path(name)
+            is_deepest = len(parent.relative_to(folder).parts) == depth
+            found = identity(parent)
+            if found in seen:
+                folders.clear()
+                continue
+            seen.add(found)
+            folders[:] = [] if is_deepest else _visible(folders)
+            tops.extend(parent / name for name in folders if (parent / name).is_symlink())
+            yield from (parent / name for name in _visible(files))
+
+
+def _visible(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if not name.startswith("."))
+
+
+def _as_the_shell_does(problem: str, path: Path) -> None:
+    """A pattern passes over folders that cannot be read."""
+
+
+def _is_debris(path: Path) -> bool:
+    return path.name.lower() in _DEBRIS
+
+
+def _why_unreachable(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "no such file or folder"
+    return f"cannot be read: {error.strerror}"
+
+
+def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether a path fits a pattern, name by name."""
+    if not wanted:
+        return not parts
+    if wanted[0] == _ANY_FOLDERS:
+        return any(_fits(parts[start:], wanted[1:]) for start in range(len(parts) + 1))
+    return bool(parts) and fnmatch.fnmatch(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
+
+
+def _fixed_part(pattern: str) -> Path:
+    """The folders of a pattern before its first wildcard."""
+    parts = Path(pattern).parts[:-1]
+    fixed = Path()
+    for part in parts:
+        if glob.has_magic(part):
+            break
+        fixed /= part
+    return fixed
+
+
+def _leave_out_results(sources: tuple[Source, ...]) -> tuple[tuple[Source, ...], int]:
+    """Drop pictures that an earlier run made from another one of them."""
+    inputs = {place(source.path) for source in sources}
+    results: dict[Path, Path] = {}
+    for folder in {parent for path in inputs for parent in path.parents}:
+        if is_folder(folder / LEDGER_FOLDER):
+            results |= results_in(folder)
+    kept = tuple(source for source in sources if results.get(place(source.path)) not in inputs)
+    return kept, len(sources) - len(kept)
+
+
+def _nothing_found(search: _Search) -> NothingToDoError:
+    if len(search.missing) == 1:
+        error = search.missing[0].error
+        return NothingToDoError(error.problem, path=error.path, remedy=error.remedy)
+    if search.missing:
+        paths = ", ".join(str(failed.source) for failed in search.missing)
+        return NothingToDoError(f"none of these can be read: {paths}", remedy="check the paths")
+    return NothingToDoError(
+        f"there is no image among the inputs ({search.skipped} other files were passed over)",
+        remedy="name image files, or folders that hold some",
+    )

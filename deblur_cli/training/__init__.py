@@ -1,0 +1,1 @@
+"""Training by recipe: losses, schedule, data, loop and resumable state."""

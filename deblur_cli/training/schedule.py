@@ -1,0 +1,43 @@
+"""How far a run has come, and the learning rate at that point."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+FLOOR = 1e-3
+
+
+@dataclass
+class Budget:
+    """Wall-clock time of a run; a run of any length ends annealed.
+
+    Time spent before an interruption counts, the pause in between does not.
+    """
+
+    seconds: float
+    spent_before: float = 0.0
+    clock: Callable[[], float] = time.monotonic
+    _start: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start the clock."""
+        self._start = self.clock()
+
+    @property
+    def spent(self) -> float:
+        """Seconds of training so far, over all sittings."""
+        return self.spent_before + self.clock() - self._start
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is spent, in [0,1]."""
+        return min(1.0, self.spent / self.seconds)
+
+
+def learning_rate_factor(progress: float, step: int, warmup_steps: int) -> float:
+    """Linear warm-up in steps, times a cosine from 1 to `FLOOR` over the progress in [0,1]."""
+    warmup = min(1.0, (step + 1) / max(1, warmup_steps))
+    return warmup * ((1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * progress)) + FLOOR)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deblur_cli.checkpoints import resolve
+from deblur_cli.checkpoints.checksum import file_sha256
+from deblur_cli.checkpoints.manifest import HubFile, load_manifest
+from deblur_cli.checkpoints.resolve import resolve_weights
+from deblur_cli.errors import UsageError, WeightsError
+
+
+def test_the_best_default_is_taken_if_it_can_be_had(
+    folder: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolve, "fetch", lambda file, offline: checkpoint)
+    found = resolve_weights("motion")
+    assert (found.id, found.path, found.warnings) == ("large-motion", checkpoint, ())
+    assert found.source == "hub:someone/weights/nets/large.safetensors@0123abc"
+
+
+def test_offline_falls_back_to_the_bundled_weights_and_says_so(
+    folder: Path, empty_cache: Path
+) -> None:
+    found = resolve_weights("motion", offline=True)
+    assert (found.id, found.source) == ("tiny-motion", "bundled")
+    assert found.path == folder / "tiny-motion.safetensors"
+    assert found.entry == load_manifest().entry("tiny-motion")
+    assert "large-motion cannot be used" in found.warnings[0]
+    assert found.warnings[-1] == "tiny-motion is used instead"
+
+
+def test_a_bundled_first_choice_gives_no_warning(folder: Path) -> None:
+    assert resolve_weights("defocus").warnings == ()
+
+
+def test_a_model_id_pins_the_entry(folder: Path) -> None:
+    found = resolve_weights("motion", model="tiny-defocus")
+    assert (found.id, found.source) == ("tiny-defocus", "bundled")
+
+
+def test_a_pinned_hub_entry_does_not_fall_back(folder: Path, empty_cache: Path) -> None:
+    with pytest.raises(WeightsError, match="not in the cache"):
+        resolve_weights("motion", model="large-motion", offline=True)
+
+
+def test_an_unknown_id_lists_what_exists(folder: Path) -> None:
+    with pytest.raises(UsageError, match="known: large-motion, tiny-motion, tiny-defocus"):
+        resolve_weights("motion", model="huge")
+
+
+def test_an_unknown_task_lists_what_exists(folder: Path) -> None:
+    with pytest.raises(UsageError, match="known: motion, defocus"):
+        resolve_weights("dust")
+
+
+def test_a_path_needs_no_manifest(checkpoint: Path) -> None:
+    found = resolve_weights("motion", weights=str(checkpoint))
+    assert (found.path, found.entry, found.id, found.source) == (checkpoint, None, "tiny", "file")
+    assert found.sha256 == file_sha256(checkpoint)
+
+
+def test_a_hub_reference_is_fetched(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[HubFile, bool]] = []
+
+    def fetch(file: HubFile, offline: bool) -> Path:
+        asked.append((file, offline))
+        return checkpoint
+
+    monkeypatch.setattr(resolve, "fetch", fetch)
+    found = resolve_weights("motion", weights="hub:a/b/c/d.pth@main", offline=True)
+    assert asked == [(HubFile("a/b", "c/d.pth", "main"), True)]
+    assert (found.source, found.sha256) == ("hub:a/b/c/d.pth@main", file_sha256(checkpoint))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError) as caught:
+        resolve_weights("motion", weights=str(tmp_path / "absent.pth"))
+    assert caught.value.path == tmp_path / "absent.pth"
+
+
+def test_missing_bundled_weights_are_an_error(folder: Path) -> None:
+    (folder / "tiny-defocus.safetensors").unlink()
+    with pytest.raises(WeightsError, match=r"no weights for the task 'defocus'.*missing"):
+        resolve_weights("defocus")
+
+
+def test_a_model_id_and_a_file_exclude_each_other(folder: Path) -> None:
+    with pytest.raises(UsageError, match="either --model or --weights"):
+        resolve_weights("motion", model="tiny-motion", weights="x.pth")

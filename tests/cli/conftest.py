@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from deblur_cli.cli.app import main
+from deblur_cli.cli.options import ModelOptions
+from tests.cli.fake_deblur import load_fake
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended, and what it wrote."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Command = Callable[..., Finished]
+
+
+@pytest.fixture
+def deblur(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Runs the command line in `tmp_path`, in this process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+
+    def run(*arguments: str | Path) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["deblur", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Finished(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def fake_deblur(deblur: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The same, with a network that inverts pictures."""
+    monkeypatch.setattr(ModelOptions, "load", load_fake)
+    return deblur
+
+
+def process_environment(**environment: str) -> dict[str, str]:
+    """The environment in which the modules of the tests are found from any folder."""
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **environment}

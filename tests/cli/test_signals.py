@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from deblur_cli.cli.signals import stop_on_signals
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_first_signal_asks_and_all_is_as_before_afterwards(
+    number: signal.Signals, exit_code: int
+) -> None:
+    before = signal.getsignal(number)
+    with stop_on_signals() as stop:
+        assert stop.exit_code is None
+        signal.raise_signal(number)
+        assert stop.asked.is_set()
+        assert stop.exit_code == exit_code
+    assert signal.getsignal(number) is before
+
+
+def test_second_interrupt_stops_at_once() -> None:
+    with pytest.raises(KeyboardInterrupt), stop_on_signals() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert stop.asked.is_set()
+        signal.raise_signal(signal.SIGINT)

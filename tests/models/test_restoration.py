@@ -1,0 +1,81 @@
+"""The one interface of all networks."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deblur_cli.models import RestorationModel, create_model
+from tests.recipe_weights import fill_by_recipe
+
+TINY = {"width": 8, "encoder_blocks": (1, 1), "decoder_blocks": (1, 1), "state_size": 8}
+
+
+@pytest.fixture(scope="module")
+def model() -> RestorationModel:
+    made = create_model("algnet", **TINY).eval()
+    fill_by_recipe(made.network, seed=3)
+    return made
+
+
+@given(st.integers(1, 21), st.integers(1, 21))
+@settings(max_examples=15, deadline=None)
+def test_any_size_comes_back(model: RestorationModel, height: int, width: int) -> None:
+    with torch.no_grad():
+        restored = model(torch.rand(1, 3, height, width))
+    assert restored.shape == (1, 3, height, width)
+    assert restored.dtype == torch.float32
+
+
+def test_the_claimed_multiple_is_the_smallest_that_needs_no_padding(
+    model: RestorationModel,
+) -> None:
+    def padded_size(size: int) -> int:
+        with torch.no_grad():
+            return int(model.network(torch.rand(1, 3, size, size))[-1].shape[-1])
+
+    unpadded = [size for size in range(1, 17) if padded_size(size) == size]
+    assert unpadded == list(
+        range(model.descriptor.size_multiple, 17, model.descriptor.size_multiple)
+    )
+
+
+def test_a_multiple_of_the_size_needs_no_padding(model: RestorationModel) -> None:
+    image = torch.rand(2, 3, 16, 24)
+    with torch.no_grad():
+        assert torch.equal(model(image), model.network(image)[-1])
+
+
+def test_images_of_a_batch_do_not_touch_each_other(model: RestorationModel) -> None:
+    images = torch.rand(3, 3, 16, 16)
+    with torch.no_grad():
+        together, alone = model(images), torch.cat([model(image[None]) for image in images])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+
+
+def test_half_precision_stays_close_and_keeps_scan_parameters() -> None:
+    exact, rounded = (create_model("algnet", **TINY).eval() for _ in range(2))
+    for made in (exact, rounded):
+        fill_by_recipe(made.network, seed=3)
+    rounded.set_precision(torch.bfloat16)
+    kept = {name for name, value in rounded.named_parameters() if value.dtype == torch.float32}
+    assert {name for name in kept if name.endswith(("A_log", ".D", "dt_proj.bias"))}
+    assert all(torch.equal(rounded.get_parameter(n), exact.get_parameter(n)) for n in kept)
+    image = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        restored, expected = rounded(image), exact(image)
+    assert restored.dtype == torch.float32
+    error = (restored - expected).square().mean().sqrt() / (expected - image).square().mean().sqrt()
+    assert 0 < error < 0.05
+
+
+def test_local_pooling_is_switched_on_and_off(model: RestorationModel) -> None:
+    image = torch.rand(1, 3, 48, 48)
+    with torch.no_grad():
+        globally = model(image)
+        locally = model.set_local_pooling(16)(image)
+        again = model.set_local_pooling(None)(image)
+    assert not torch.allclose(globally, locally, atol=1e-4)
+    assert torch.equal(globally, again)

@@ -1,0 +1,104 @@
+"""Random scans in any layout, and how their values and gradients are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from deblur_cli.ops import selective_scan
+
+VALUE_TOLERANCE = {torch.float32: 1e-6, torch.bfloat16: 6e-3, torch.float16: 1e-3}
+GRADIENT_TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1.5e-2, torch.float16: 2e-3}
+"""Of the largest magnitude; sums over all tokens may cancel, so gradients have less to go by."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The arguments of one selective scan."""
+
+    tensors: dict[str, Tensor]
+    softplus: bool
+
+    def run(self, backend: str | None) -> Tensor:
+        return selective_scan(**self.tensors, delta_softplus=self.softplus, backend=backend)
+
+    def gradients(self, backend: str | None) -> tuple[Tensor, dict[str, Tensor]]:
+        """Output, and the gradients of a fixed random functional of it."""
+        leaves = {name: x.detach().requires_grad_() for name, x in self.tensors.items()}
+        y = replace(self, tensors=leaves).run(backend)
+        weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1))
+        loss = (y.double() * weights).sum()
+        return y.detach(), dict(
+            zip(leaves, torch.autograd.grad(loss, leaves.values()), strict=True)
+        )
+
+    def to(self, dtype: torch.dtype) -> Scan:
+        return replace(self, tensors={name: x.to(dtype) for name, x in self.tensors.items()})
+
+
+def token_major(batch: int, channels: int, length: int, generator: torch.Generator) -> Tensor:
+    """(B, D, L) as a view of some columns of a wider token-major projection."""
+    wide = torch.randn(batch, length, channels + 5, generator=generator)
+    return wide[..., 3 : 3 + channels].transpose(1, 2)
+
+
+def channel_major(batch: int, channels: int, length: int, generator: torch.Generator) -> Tensor:
+    """(B, D, L) in contiguous memory."""
+    return torch.randn(batch, channels, length, generator=generator)
+
+
+def random_scan(
+    *,
+    batch: int = 1,
+    channels: int = 16,
+    length: int = 10,
+    states: int = 8,
+    options: frozenset[str] = frozenset({"D", "z", "delta_bias"}),
+    softplus: bool = True,
+    dtype: torch.dtype = torch.float32,
+    layout: object = token_major,
+    seed: int = 0,
+) -> Scan:
+    """Decays and steps as a trained network has them; u, delta, B, C and z in `dtype`."""
+    generator = torch.Generator().manual_seed(seed)
+    make = token_major if layout is token_major else channel_major
+    tensors = {
+        "u": make(batch, channels, length, generator).to(dtype),
+        "delta": make(batch, channels, length, generator).to(dtype),
+        "A": -torch.rand(channels, states, generator=generator) * states,
+        "B": make(batch, states, length, generator).to(dtype),
+        "C": make(batch, states, length, generator).to(dtype),
+    }
+    if not softplus:
+        tensors["delta"] = tensors["delta"].abs() * 0.1
+    if "D" in options:
+        tensors["D"] = torch.randn(channels, generator=generator)
+    if "z" in options:
+        tensors["z"] = make(batch, channels, length, generator).to(dtype)
+    if "delta_bias" in options:
+        low = -3.0 if softplus else 0.1
+        tensors["delta_bias"] = low + torch.rand(channels, generator=generator)
+    return Scan(tensors, softplus)
+
+
+def relative_error(found: Tensor, truth: Tensor) -> float:
+    """Largest difference over the largest magnitude."""
+    scale = truth.double().abs().max().clamp_min(1e-30)
+    return float((found.double() - truth.double()).abs().max() / scale)
+
+
+def assert_agrees(scan: Scan, backend: str | None) -> None:
+    """Values and all gradients against the sequential recurrence in float64."""
+    dtype = scan.tensors["u"].dtype
+    y, gradients = scan.gradients(backend)
+    true_y, true_gradients = scan.to(torch.float64).gradients("reference")
+    assert y.dtype == dtype
+    assert relative_error(y, true_y) < VALUE_TOLERANCE[dtype]
+    for name, gradient in gradients.items():
+        assert gradient.dtype == scan.tensors[name].dtype
+        magnitude = true_gradients[name].abs().max()
+        if magnitude > 1e-12:
+            error = relative_error(gradient, true_gradients[name])
+            assert error < GRADIENT_TOLERANCE[dtype], f"{name}: {error:.1e}"

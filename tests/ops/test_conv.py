@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deblur_cli.errors import UsageError
+from deblur_cli.ops import causal_conv1d_silu
+from deblur_cli.ops.backends import BACKENDS
+from tests.ops.problems import (
+    GRADIENT_TOLERANCE,
+    VALUE_TOLERANCE,
+    channel_major,
+    relative_error,
+    token_major,
+)
+
+EVERY_BACKEND = pytest.mark.parametrize("backend", BACKENDS)
+
+
+def test_reference_is_the_definition_written_out() -> None:
+    x, weight, bias = torch.randn(1, 2, 5), torch.randn(2, 3), torch.randn(2)
+    expected = torch.empty_like(x)
+    for t in range(5):
+        taps = [weight[:, k] * x[0, :, t - 2 + k] for k in range(3) if t - 2 + k >= 0]
+        expected[0, :, t] = F.silu(bias + torch.stack(taps).sum(0))
+    found = causal_conv1d_silu(x, weight, bias, backend="reference")
+    torch.testing.assert_close(found, expected)
+
+
+@EVERY_BACKEND
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    batch=st.integers(1, 3),
+    channels=st.integers(1, 40),
+    length=st.integers(1, 140),
+    taps=st.integers(1, 9) | st.just(4),
+    layout=st.sampled_from([token_major, channel_major]),
+    dtype=st.sampled_from([torch.float32, torch.bfloat16, torch.float16]),
+)
+def test_values_and_gradients_agree_with_float64(
+    backend: str,
+    batch: int,
+    channels: int,
+    length: int,
+    taps: int,
+    layout: object,
+    dtype: torch.dtype,
+) -> None:
+    generator = torch.Generator().manual_seed(length)
+    make = token_major if layout is token_major else channel_major
+    inputs = (
+        make(batch, channels, length, generator).to(dtype),
+        torch.randn(channels, taps, generator=generator),
+        torch.randn(channels, generator=generator),
+    )
+    found = _value_and_gradients(inputs, backend)
+    truth = _value_and_gradients(tuple(x.double() for x in inputs), "reference")
+    assert found[0].dtype == dtype
+    assert relative_error(found[0], truth[0]) < VALUE_TOLERANCE[dtype]
+    for gradient, true_gradient, tensor in zip(found[1:], truth[1:], inputs, strict=True):
+        assert gradient.dtype == tensor.dtype
+        assert relative_error(gradient, true_gradient) < GRADIENT_TOLERANCE[dtype]
+
+
+def test_token_major_output_for_token_major_input() -> None:
+    x = torch.randn(2, 30, 16).transpose(1, 2)
+    y = causal_conv1d_silu(x, torch.randn(16, 4), torch.randn(16), backend="cpu")
+    assert y.transpose(1, 2).is_contiguous()
+
+
+def test_misfits_are_named() -> None:
+    x, weight, bias = torch.randn(1, 2, 5), torch.randn(2, 3), torch.randn(2)
+    with pytest.raises(UsageError, match=r"weight \(D, K\)"):
+        causal_conv1d_silu(x, weight[:1], bias)
+    with pytest.raises(UsageError, match=r"bias must have shape \(2,\)"):
+        causal_conv1d_silu(x, weight, bias[:1])
+
+
+def _value_and_gradients(
+    inputs: tuple[torch.Tensor, ...], backend: str
+) -> tuple[torch.Tensor, ...]:
+    x, weight, bias = (tensor.detach().requires_grad_() for tensor in inputs)
+    y = causal_conv1d_silu(x, weight, bias, backend=backend)
+    factors = torch.randn(y.shape, generator=torch.Generator().manual_seed(2))
+    loss = (y.double() * factors).sum()
+    return (y.detach(), *torch.autograd.grad(loss, (x, weight, bias)))
