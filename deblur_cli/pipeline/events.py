@@ -18,6 +18,7 @@ class Restored:
         target: the result.
         height: of the picture, in pixels.
         width: of the picture, in pixels.
+        device: where it was restored.
         seconds: time on the device.
         tile: tile size in pixels, as it was used in the end.
         tiles: how many tiles there were.
@@ -30,6 +31,7 @@ class Restored:
     target: Path
     height: int
     width: int
+    device: str
     seconds: float
     tile: int
     tiles: int
@@ -54,7 +56,17 @@ class Failed:
     error: DeblurError
 
 
+@dataclass(frozen=True)
+class DeviceLost:
+    """A device stopped working over a picture, which another one gets, if any is left."""
+
+    device: str
+    source: Path
+    problem: str
+
+
 Event: TypeAlias = Restored | AlreadyDone | Failed
+"""How a picture ended."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -100,23 +101,28 @@ def results_in(folder: Path) -> dict[Path, Path]:
 
 
 class Ledger:
-    """The ledger of one output folder, for one process. Nothing is written before `begin`."""
+    """The ledger of one output folder, for all threads of one process.
+
+    Nothing is written before `begin`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._file: TextIO | None = None
         self._latest: dict[str, Record] = {}
         self._sizes_read: dict[Path, int] = {}
+        self._lock = threading.Lock()
         self.refresh()
 
     def refresh(self) -> None:
         """Take in what other processes have recorded meanwhile."""
-        for file in _files_in(self.folder):
-            size = file.stat().st_size
-            if self._sizes_read.get(file) != size:
-                for record in _read_records(file):
-                    self._remember(record)
-                self._sizes_read[file] = size  # last, as reader and writer may both be here
+        with self._lock:
+            for file in _files_in(self.folder):
+                size = file.stat().st_size
+                if self._sizes_read.get(file) != size:
+                    for record in _read_records(file):
+                        self._remember(record)
+                    self._sizes_read[file] = size
 
     def verdict(self, source: Path, target: Path, settings: str) -> Verdict:
         """Whether `target` may be made, is made already, or is somebody else's.
@@ -170,6 +176,11 @@ class Ledger:
             self._latest[record.target] = record
 
     def _append(self, record: Record) -> None:
+        with self._lock:
+            self._write(record)
+            self._remember(record)
+
+    def _write(self, record: Record) -> None:
         try:
             if self._file is None:
                 self._file = _new_file(self.folder)
@@ -182,7 +193,6 @@ class Ledger:
                 path=self.folder / LEDGER_FOLDER,
                 remedy="free some space or choose another folder with -o",
             ) from error
-        self._remember(record)
 
 
 def _new_file(folder: Path) -> TextIO:

@@ -27,12 +27,15 @@ class FakeRestoration:
 class FakeDeblurrer:
     """Inverts pictures; `before` is called with each one's number first."""
 
-    summary = "inverter on cpu"
     warnings: tuple[str, ...] = ()
 
     def __init__(
-        self, before: Callable[[int], None] = lambda number: None, **settings: Any
+        self,
+        before: Callable[[int], object] = lambda number: None,
+        device: str = "cpu",
+        **settings: Any,
     ) -> None:
+        self.summary = f"inverter on {device}"
         self.settings = {"model": "inverter", **settings}
         self.calls = 0
         self._before = before

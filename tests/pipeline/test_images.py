@@ -7,13 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from deblur_cli.errors import ImageWriteError
+from deblur_cli.errors import DeviceError, ImageWriteError, RestoreError
+from deblur_cli.inference import device
 from deblur_cli.pipeline import images
 from deblur_cli.pipeline.discover import discover
-from deblur_cli.pipeline.events import AlreadyDone, Event, Failed, Planned, Restored
+from deblur_cli.pipeline.events import (
+    AlreadyDone,
+    DeviceLost,
+    Event,
+    Failed,
+    Planned,
+    Restored,
+)
 from deblur_cli.pipeline.images import Batch
 from deblur_cli.pipeline.plan import Job, plan
-from tests.pipeline.fakes import FakeDeblurrer, mean_of, save_picture
+from tests.pipeline.fakes import (
+    FakeDeblurrer,
+    FakeRestoration,
+    Picture,
+    mean_of,
+    save_picture,
+)
 
 
 @pytest.fixture
@@ -27,11 +41,27 @@ def _jobs(*inputs: Path, output: Path | None = None) -> tuple[Job, ...]:
     return plan(discover(inputs, output).sources, str(output) if output else None)
 
 
+def _batch(*deblurrers: FakeDeblurrer, **options: bool) -> Batch:
+    """A batch on the CPU under several names, as if it were several devices."""
+    fleet = {f"cpu:{number}": deblurrer for number, deblurrer in enumerate(deblurrers)}
+    return Batch(fleet, **options)  # type: ignore[arg-type]
+
+
 def _run(
-    jobs: tuple[Job, ...], deblurrer: FakeDeblurrer | None = None, **options: bool
-) -> list[Event]:
-    batch = Batch(deblurrer or FakeDeblurrer(), **options)  # type: ignore[arg-type]
+    jobs: tuple[Job, ...], *deblurrers: FakeDeblurrer, **options: bool
+) -> list[Event | DeviceLost]:
+    batch = _batch(*(deblurrers or [FakeDeblurrer()]), **options)
     return list(batch.run(jobs, threading.Event()))
+
+
+def _many(tmp_path: Path, count: int) -> tuple[Job, ...]:
+    for number in range(count):
+        save_picture(tmp_path / f"photos/{number:02}.png")
+    return _jobs(tmp_path / "photos")
+
+
+def _broken(number: int) -> None:
+    raise DeviceError("CUDA error: it fell off the bus\nFor debugging consider this and that")
 
 
 def test_folder_is_restored_and_inputs_stay(photos: Path) -> None:
@@ -89,23 +119,33 @@ def test_unforeseen_error_fails_its_picture_and_keeps_its_cause(
     events = _run(_jobs(photos), FakeDeblurrer(fail_second))
     (failed,) = [event for event in events if isinstance(event, Failed)]
     assert failed.error.__cause__ is error
+    assert failed.error.path == failed.source
     assert len(events) == 3
+
+
+def test_picture_that_cannot_be_restored_is_named(photos: Path) -> None:
+    def fail(number: int) -> None:
+        raise RestoreError("too large", remedy="cut it")
+
+    (failed,) = _run(_jobs(photos / "a.png"), FakeDeblurrer(fail))
+    assert isinstance(failed, Failed)
+    assert str(failed.error) == f"{photos / 'a.png'}: too large (cut it)"
 
 
 def test_preview_foresees_what_run_does(photos: Path) -> None:
     jobs = _jobs(photos)
     _run(jobs[:1])
     save_picture(jobs[1].target)
-    foreseen = list(Batch(FakeDeblurrer()).preview(jobs))  # type: ignore[arg-type]
+    foreseen = list(_batch(FakeDeblurrer()).preview(jobs))
     actions = [event.action if isinstance(event, Planned) else "failed" for event in foreseen]
     assert actions == ["already-done", "failed", "restore"]
-    overwriting = Batch(FakeDeblurrer(), overwrite=True)  # type: ignore[arg-type]
+    overwriting = _batch(FakeDeblurrer(), overwrite=True)
     assert [e.action for e in overwriting.preview(jobs) if isinstance(e, Planned)][1] == "replace"
     assert not jobs[2].target.exists()
 
 
 def test_preview_writes_nothing(photos: Path) -> None:
-    list(Batch(FakeDeblurrer()).preview(_jobs(photos)))  # type: ignore[arg-type]
+    list(_batch(FakeDeblurrer()).preview(_jobs(photos)))
     assert os.listdir(photos.parent) == ["photos"]  # noqa: PTH208
 
 
@@ -122,22 +162,22 @@ def test_subfolder_that_cannot_be_made_fails_its_pictures(photos: Path) -> None:
     assert kinds == {"a.png": Restored, "b.jpg": Restored, "c.webp": Failed}
 
 
-def test_full_disk_ends_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(30):
-        save_picture(tmp_path / f"photos/{number:02}.png")
-
+@pytest.mark.parametrize("devices", [1, 3])
+def test_full_disk_ends_the_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, devices: int
+) -> None:
     def full(path: Path, photo: object) -> None:
         raise ImageWriteError("cannot be written", path=path) from OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(images, "write_photo", full)
-    events = _run(_jobs(tmp_path / "photos"))
+    events = _run(_many(tmp_path, 30), *(FakeDeblurrer() for _ in range(devices)))
     assert {type(event) for event in events} == {Failed}
-    assert len(events) < 10
+    assert len(events) <= 2 * devices + 1
 
 
 def test_stop_finishes_the_picture_in_hand_and_the_next_run_the_rest(photos: Path) -> None:
     stop = threading.Event()
-    batch = Batch(FakeDeblurrer(lambda number: stop.set()))  # type: ignore[arg-type]
+    batch = _batch(FakeDeblurrer(lambda number: stop.set()))
     jobs = _jobs(photos)
     assert [type(event) for event in batch.run(jobs, stop)] == [Restored]
     assert [type(event) for event in _run(jobs)] == [AlreadyDone, Restored, Restored]
@@ -207,3 +247,121 @@ def test_result_that_another_process_makes_meanwhile_is_not_made_again(photos: P
 
     (event,) = _run((job,), FakeDeblurrer(other_process))
     assert isinstance(event, AlreadyDone)
+
+
+def test_several_devices_share_the_pictures(tmp_path: Path) -> None:
+    jobs = _many(tmp_path, 9)
+    together = threading.Barrier(3)
+    fleet = [FakeDeblurrer(lambda number: together.wait(5)) for _ in range(3)]
+    events = _run(jobs, *fleet)
+    assert sorted(event.source for event in events) == [job.source for job in jobs]
+    used = [event.device for event in events if isinstance(event, Restored)]
+    assert sorted(used) == ["cpu:0"] * 3 + ["cpu:1"] * 3 + ["cpu:2"] * 3
+    assert all(mean_of(job.target) == 215 for job in jobs)
+
+
+def test_resuming_does_not_depend_on_the_devices(photos: Path) -> None:
+    jobs = _jobs(photos)
+    _run(jobs[:2], FakeDeblurrer(), FakeDeblurrer())
+    kinds = {event.source: type(event) for event in _run(jobs, *(FakeDeblurrer(),) * 3)}
+    assert [kinds[job.source] for job in jobs] == [AlreadyDone, AlreadyDone, Restored]
+
+
+def test_devices_with_other_settings_are_refused() -> None:
+    with pytest.raises(ValueError, match="unpack"):
+        _batch(FakeDeblurrer(tile=64), FakeDeblurrer(tile=128))
+
+
+def test_picture_of_a_lost_device_goes_to_another(tmp_path: Path) -> None:
+    jobs = _many(tmp_path, 8)
+    first_is_lost = threading.Event()
+
+    def break_down(number: int) -> None:
+        first_is_lost.set()
+        _broken(number)
+
+    others = FakeDeblurrer(lambda number: first_is_lost.wait(5))
+    events = _run(jobs, FakeDeblurrer(break_down), others)
+    lost, *rest = events
+    assert isinstance(lost, DeviceLost)
+    assert (lost.device, lost.problem) == ("cpu:0", "CUDA error: it fell off the bus")
+    assert lost.source in {job.source for job in jobs}
+    assert {type(event) for event in rest} == {Restored}
+    assert sorted(event.source for event in rest) == [job.source for job in jobs]
+
+
+def test_picture_that_costs_two_devices_fails_and_the_third_goes_on(tmp_path: Path) -> None:
+    jobs = _many(tmp_path, 8)
+    save_picture(jobs[2].source, value=99)
+
+    class Fragile(FakeDeblurrer):
+        def restore(self, image: Picture, strength: float = 1.0) -> FakeRestoration:
+            if image.max() == 99:
+                _broken(0)
+            return super().restore(image, strength)
+
+    events = _run(jobs, Fragile(), Fragile(), Fragile())
+    assert sum(isinstance(event, DeviceLost) for event in events) == 2
+    (failed,) = [event for event in events if isinstance(event, Failed)]
+    assert failed.source == jobs[2].source
+    assert isinstance(failed.error, DeviceError)
+    assert str(jobs[2].source) in str(failed.error)
+    assert sum(isinstance(event, Restored) for event in events) == 7
+
+
+@pytest.mark.parametrize("devices", [1, 3])
+def test_when_no_device_is_left_the_rest_is_for_the_next_run(tmp_path: Path, devices: int) -> None:
+    jobs = _many(tmp_path, 20)
+
+    def break_at_third(number: int) -> None:
+        if number == 3:
+            _broken(number)
+
+    fleet = [FakeDeblurrer(break_at_third) for _ in range(devices)]
+    events: list[Event | DeviceLost] = []
+    with pytest.raises(DeviceError, match="resumes"):
+        events.extend(_batch(*fleet).run(jobs, threading.Event()))
+    kinds = [type(event) for event in events]
+    assert kinds.count(Restored) == 2 * devices
+    assert kinds.count(DeviceLost) == devices
+    assert 1 <= kinds.count(Failed) <= devices
+    resumed = [type(event) for event in _run(jobs)]
+    assert resumed.count(AlreadyDone) == 2 * devices
+    assert resumed.count(Restored) == 20 - 2 * devices
+
+
+def test_device_lost_over_the_last_picture_leaves_nothing_to_resume(photos: Path) -> None:
+    events = _run(_jobs(photos / "a.png"), FakeDeblurrer(_broken))
+    assert [type(event) for event in events] == [DeviceLost, Failed]
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_unforeseen_error_costs_the_device_only_if_it_works_no_more(
+    photos: Path, monkeypatch: pytest.MonkeyPatch, works: bool
+) -> None:
+    def fail_first(number: int) -> None:
+        if number == 1:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(device, "still_works", lambda name: works)
+    events = _run(_jobs(photos / "a.png"), *(FakeDeblurrer(fail_first),) * 2)
+    kinds = [type(event) for event in events]
+    assert kinds == ([Failed] if works else [DeviceLost, Restored])
+
+
+def test_interrupt_on_one_of_several_devices_leaves_only_complete_files(tmp_path: Path) -> None:
+    jobs = _many(tmp_path, 30)
+    interrupted = threading.Event()
+
+    def interrupt(number: int) -> None:
+        if number == 2:
+            interrupted.set()
+            raise KeyboardInterrupt
+
+    other = FakeDeblurrer(lambda number: number == 1 or interrupted.wait(5))
+    events: list[Event | DeviceLost] = []
+    with pytest.raises(KeyboardInterrupt):
+        events.extend(_batch(FakeDeblurrer(interrupt), other).run(jobs, threading.Event()))
+    done = {event.target for event in events if isinstance(event, Restored)}
+    assert {job.target for job in jobs if job.target.exists()} == done
+    assert [type(event) for event in _run(jobs)].count(AlreadyDone) == len(done)
