@@ -17,7 +17,8 @@ import torch
 
 from deblur_cli.ops import causal_conv1d_silu, selective_scan
 from deblur_cli.ops.cpu import compile as compiling
-from deblur_cli.ops.cpu import forward, functions, layout
+from deblur_cli.ops.cpu import forward, functions
+from deblur_cli.ops.layout import token_major
 from tests.ops.problems import assert_agrees, random_scan, relative_error
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs fork and mprotect")
@@ -58,7 +59,7 @@ def test_token_major_views_are_read_in_place() -> None:
     projection = torch.randn(2, 30, 100)
     tensors = projection.split([16, 16, 16, 8, 8, 36], -1)[:5]
     for tensor in tensors:
-        assert layout.token_major(tensor.transpose(1, 2)).data_ptr() == tensor.data_ptr()
+        assert token_major(tensor.transpose(1, 2)).data_ptr() == tensor.data_ptr()
     u, delta, z, B, C = (tensor.transpose(1, 2) for tensor in tensors)
     y = selective_scan(u, delta, -torch.rand(16, 8), B, C, z=z, backend="cpu")
     assert y.transpose(1, 2).is_contiguous()

@@ -11,8 +11,10 @@ from torch.autograd.function import once_differentiable
 from deblur_cli.ops.cpu import conv
 from deblur_cli.ops.cpu.backward import gradients
 from deblur_cli.ops.cpu.forward import scan
-from deblur_cli.ops.cpu.layout import readable, token_major
 from deblur_cli.ops.cpu.problem import Problem
+from deblur_cli.ops.layout import readable, token_major
+
+DTYPES = frozenset({torch.float32, torch.bfloat16})
 
 
 def selective_scan(
@@ -27,7 +29,7 @@ def selective_scan(
     delta_softplus: bool,
 ) -> Tensor:
     """One fused pass; for a gradient, one state in every `CHECKPOINT` tokens is kept."""
-    tensors = [None if x is None else readable(x) for x in (u, delta, A, B, C, D, z, delta_bias)]
+    tensors = [None if x is None else _readable(x) for x in (u, delta, A, B, C, D, z, delta_bias)]
     if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in tensors):
         y = _apply(_Scan, *tensors, delta_softplus)
     else:
@@ -38,8 +40,12 @@ def selective_scan(
 
 def causal_conv1d_silu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """One fused pass; the gradient runs through the convolution again."""
-    y = _apply(_Convolution, *(readable(tensor) for tensor in (x, weight, bias)))
+    y = _apply(_Convolution, *(_readable(tensor) for tensor in (x, weight, bias)))
     return y.transpose(1, 2).to(x.dtype)
+
+
+def _readable(tensor: Tensor) -> Tensor:
+    return readable(tensor, DTYPES, "cpu")
 
 
 def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deblur_cli.ops.cpu import threads
-from deblur_cli.ops.cpu.layout import VIEW, channel_blocks, token_major, view
+from deblur_cli.ops.cpu.layout import VIEW, channel_blocks, view
 from deblur_cli.ops.cpu.recurrence import STATES
 from deblur_cli.ops.cpu.vectors import LOG2_E, WIDTH
+from deblur_cli.ops.layout import token_major
 
 CHECKPOINT = 64
 """Tokens between two states that are kept for the gradient."""
