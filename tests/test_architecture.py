@@ -12,10 +12,11 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "deblur_cli"
 ALLOWED = {
-    "cli": {"pipeline", "evaluation", "training", "checkpoints"},
+    "cli": {"pipeline", "evaluation", "training", "checkpoints", "diagnosis"},
+    "diagnosis": {"inference", "checkpoints", "ops"},
     "pipeline": {"inference", "imaging", "video"},
     "evaluation": {"inference", "data", "metrics", "checkpoints", "imaging"},
-    "training": {"models", "data", "metrics", "checkpoints"},
+    "training": {"models", "data", "metrics", "checkpoints", "inference"},
     "inference": {"models", "checkpoints"},
     "checkpoints": {"models"},
     "models": {"ops"},

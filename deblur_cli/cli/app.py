@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from deblur_cli.cli import evaluate, run, train, weights
+from deblur_cli.cli import doctor, evaluate, run, train, weights
 from deblur_cli.cli.console import report_error
 from deblur_cli.errors import DeblurError
 
@@ -30,6 +30,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("eval")(evaluate.evaluate)
 app.command("train")(train.train)
+app.command("doctor")(doctor.doctor)
 app.add_typer(weights.app, name="weights")
 
 

@@ -11,7 +11,7 @@ from deblur_cli.errors import DeviceError
 HEAVY = ("torch", "numba", "numpy", "cv2", "PIL", "rich", "scipy")
 
 
-@pytest.mark.parametrize("arguments", ["", "run ", "eval ", "train ", "weights "])
+@pytest.mark.parametrize("arguments", ["", "run ", "eval ", "train ", "weights ", "doctor "])
 def test_help_imports_nothing_heavy(arguments: str) -> None:
     program = (
         "import sys\n"

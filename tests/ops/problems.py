@@ -29,7 +29,7 @@ class Scan:
         leaves = {name: x.detach().requires_grad_() for name, x in self.tensors.items()}
         y = replace(self, tensors=leaves).run(backend)
         weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1))
-        loss = (y.double() * weights).sum()
+        loss = (y.double() * weights.to(y.device)).sum()
         return y.detach(), dict(
             zip(leaves, torch.autograd.grad(loss, leaves.values()), strict=True)
         )

@@ -1,29 +1,138 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 import torch
 
-from deblur_cli.errors import DeviceError, UsageError
-from deblur_cli.ops import Choice, resolve_backend, selective_scan
-from deblur_cli.ops.backends import BACKENDS, ENVIRONMENT_VARIABLE, operators
+from deblur_cli.errors import DeviceError, MissingExtraError, UsageError
+from deblur_cli.ops import backends, resolve_backend, selective_scan
+from deblur_cli.ops.backends import (
+    BACKENDS,
+    ENVIRONMENT_VARIABLE,
+    operators,
+    probe,
+    slow_backend_warning,
+    usable_backends,
+)
+from tests.ops import fake_packages
 from tests.ops.problems import random_scan
 
 
 @pytest.fixture(autouse=True)
-def no_wish(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+def no_wish(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in (ENVIRONMENT_VARIABLE, "TRITON_INTERPRET"):
+        monkeypatch.delenv(name, raising=False)
+    probe.cache_clear()
+    yield
+    probe.cache_clear()
 
 
-def test_probe_takes_the_compiled_kernels_on_the_processor_and_torch_elsewhere() -> None:
-    assert resolve_backend(None, "cpu") == Choice("cpu", "probe")
-    assert resolve_backend(None, "cuda") == Choice("torch", "probe")
-    assert resolve_backend(None, torch.device("mps")) == Choice("torch", "probe")
+@pytest.mark.parametrize(
+    ("installed", "device", "expected"),
+    [
+        (("triton", "mamba_ssm", "numba"), "cuda", "triton"),
+        (("mamba_ssm", "numba"), "cuda", "mamba-ssm"),
+        (("numba",), "cuda", "torch"),
+        (("triton", "mamba_ssm", "numba"), "cpu", "cpu"),
+        ((), "cpu", "torch"),
+        (("triton", "mamba_ssm", "numba"), "mps", "torch"),
+    ],
+)
+def test_probe_takes_the_first_that_is_made_for_the_device_and_installed(
+    installed: tuple[str, ...], device: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_packages.only(monkeypatch, *installed)
+    assert resolve_backend(None, device)[:2] == (expected, "probe")
+    assert resolve_backend(None, torch.device(device))[:2] == (expected, "probe")
+
+
+def test_reason_says_what_the_better_ones_lack(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_packages.only(monkeypatch, "numba")
+    reason = resolve_backend(None, "cuda").reason
+    assert "triton needs the package triton (it comes with the CUDA builds of torch" in reason
+    assert "mamba-ssm needs" in reason
+    assert "pip install 'deblur-cli[mamba]'" in reason
+    assert "cpu" not in reason
+    assert resolve_backend(None, "cpu").reason == "the best for 'cpu'"
+    assert resolve_backend(None, "mps").reason == "no compiled back end is made for 'mps'"
+
+
+def test_triton_that_is_too_old_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_packages.only(monkeypatch, "triton", "numba")
+    assert resolve_backend(None, "cuda").name == "triton"
+    probe.cache_clear()
+    monkeypatch.setattr(backends, "version", lambda _name: "3.2.0")
+    assert resolve_backend(None, "cuda").name == "torch"
+
+
+def test_slow_back_ends_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_packages.only(monkeypatch, "numba")
+    assert slow_backend_warning(torch.device("cpu")) is None
+    for device in ("cuda", "mps"):
+        warning = slow_backend_warning(torch.device(device, 0))
+        assert warning is not None
+        assert f"plain torch on '{device}', which is slow" in warning
+    fake_packages.only(monkeypatch, "triton")
+    assert slow_backend_warning(torch.device("cuda")) is None
+    monkeypatch.setenv(ENVIRONMENT_VARIABLE, "reference")
+    warning = slow_backend_warning(torch.device("cuda"))
+    assert warning is not None
+    assert ENVIRONMENT_VARIABLE in warning
+
+
+def test_listing_imports_nothing() -> None:
+    program = (
+        "import sys, torch\n"
+        "before = set(sys.modules)\n"
+        "from deblur_cli.ops.backends import resolve_backend, usable_backends\n"
+        "resolve_backend(None, 'cuda')\n"
+        "usable_backends(torch.device('cuda'))\n"
+        "new = {name.split('.')[0] for name in set(sys.modules) - before}\n"
+        f"print(*sorted(new & {set(fake_packages.PACKAGES)!r}))\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert finished.stdout.strip() == "", finished.stdout
+    assert finished.returncode == 0, finished.stderr
 
 
 def test_argument_comes_before_environment_before_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT_VARIABLE, "torch")
-    assert resolve_backend(None, "cpu") == Choice("torch", "environment")
-    assert resolve_backend("reference", "cpu") == Choice("reference", "argument")
+    assert resolve_backend(None, "cpu")[:2] == ("torch", "environment")
+    assert resolve_backend("reference", "cpu")[:2] == ("reference", "argument")
+
+
+def test_wish_for_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_packages.only(monkeypatch)
+    with pytest.raises(MissingExtraError, match=r"mamba-ssm.*deblur-cli\[mamba\]"):
+        resolve_backend("mamba-ssm", "cuda")
+    with pytest.raises(DeviceError, match=r"package triton.*CUDA builds of torch"):
+        resolve_backend("triton", "cuda")
+
+
+def test_interpreter_lets_triton_run_on_the_cpu_if_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake_packages.only(monkeypatch, "triton", "numba")
+    with pytest.raises(DeviceError, match="does not run on 'cpu'"):
+        resolve_backend("triton", "cpu")
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    assert resolve_backend("triton", "cpu")[:2] == ("triton", "argument")
+    assert resolve_backend(None, "cpu").name == "cpu"
+    assert usable_backends(torch.device("cpu")) == ["cpu", "torch", "reference"]
+
+
+def test_broken_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake_packages.only(monkeypatch)
+    monkeypatch.delitem(sys.modules, "mamba_ssm")
+    monkeypatch.delitem(sys.modules, "deblur_cli.ops.mamba_ssm", raising=False)
+    (tmp_path / "mamba_ssm.py").write_text("raise OSError('libcudart.so.11.0: not found')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(DeviceError, match=r"'mamba-ssm' cannot be loaded: OSError: libcudart"):
+        operators("mamba-ssm", torch.device("cuda"))
 
 
 def test_unknown_name_lists_what_exists_and_who_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +149,7 @@ def test_kernels_of_the_processor_refuse_other_devices() -> None:
         resolve_backend("cpu", "cuda")
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("name", ["cpu", "torch", "reference"])
 def test_every_back_end_offers_both_operators(name: str) -> None:
     module = operators(name, torch.device("cpu"))
     assert callable(module.selective_scan)
