@@ -3,14 +3,14 @@
 PYTHON ?= python3
 JOBS ?= 2
 DATA ?= ../shared
-MINUTES ?= 150
+BUDGET ?= 150m
 
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench improve constraints clean
+.PHONY: help install demo test lint bench gpu improve constraints clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -38,14 +38,17 @@ bench: install ## time the selective scan and the network on this machine
 	$(RUN) -m benchmarks.scan
 	$(RUN) -m benchmarks.network
 
-improve: install ## train the bundled weights on for MINUTES, on DATA; keep what measures better
+gpu: ## check and time everything on this machine's GPU; needs only python3 with torch and triton
+	$(PYTHON) -m benchmarks.gpu
+
+improve: install ## train the bundled weights on for BUDGET, on DATA; keep what measures better
 	$(MAKE) --jobs 2 improve-motion improve-defocus
 	nice $(RUN) -m benchmarks.adopt runs/small-motion --data '$(DATA)'
 	nice $(RUN) -m benchmarks.adopt runs/small-defocus --data '$(DATA)'
 	rm -r runs/small-motion runs/small-defocus
 
 improve-%:
-	nice $(RUN) -m deblur_cli train small-$* --data '$(DATA)' --minutes $(MINUTES) \
+	nice $(RUN) -m deblur_cli train small-$* --data '$(DATA)' --budget $(BUDGET) \
 		--init weights/algnet-small-$*.safetensors --learning-rate 6e-4
 
 constraints: install ## write down the exact versions installed now

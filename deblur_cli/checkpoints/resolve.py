@@ -8,6 +8,7 @@ from pathlib import Path
 from deblur_cli.checkpoints.checksum import file_sha256
 from deblur_cli.checkpoints.hub import PREFIX, fetch, parse_hub
 from deblur_cli.checkpoints.manifest import Entry, Manifest, load_manifest
+from deblur_cli.checkpoints.split import whole_file
 from deblur_cli.errors import UsageError, WeightsError
 
 
@@ -35,7 +36,7 @@ def resolve_weights(
     Args:
         task: the manifest's defaults for it are tried in order, if nothing else is given.
         model: id of a manifest entry.
-        weights: a path, or `hub:owner/repo/file@revision`.
+        weights: a path, also of a list of pieces, or `hub:owner/repo/file@revision`.
         offline: open no connection.
 
     Raises:
@@ -94,5 +95,5 @@ def _from_place(weights: str, offline: bool) -> ResolvedWeights:
         file = parse_hub(weights)
         path, source = fetch(file, offline), weights
     else:
-        path, source = Path(weights).expanduser(), "file"
+        path, source = whole_file(Path(weights).expanduser()), "file"
     return ResolvedWeights(path, None, path.stem, file_sha256(path), source)

@@ -31,16 +31,20 @@ class PatchStream:
     Batch number k depends on the seed, k, its progress, and the pools' draws before it.
     """
 
-    def __init__(self, sources: Sequence[tuple[Weight, Source]], patch: int, seed: int) -> None:
+    def __init__(
+        self, sources: Sequence[tuple[Weight, Source]], patch: int, count: int, seed: int
+    ) -> None:
         """Take the sources.
 
         Args:
             sources: weight and source each; their pairs must be at least ``patch`` pixels wide.
             patch: side of the patches, in pixels.
+            count: patches in a batch.
             seed: of the crops, the augmentation and the choice among the sources.
         """
         self.sources = sources
         self.patch = patch
+        self.count = count
         self.seed = seed
         self.step = 0
 
@@ -49,11 +53,10 @@ class PatchStream:
         weights = np.array([w(progress) if callable(w) else w for w, _ in self.sources])
         return np.asarray(weights / weights.sum())
 
-    def batch(self, count: int, progress: float) -> tuple[Picture, Picture]:
+    def batch(self, progress: float) -> tuple[Picture, Picture]:
         """The next batch.
 
         Args:
-            count: number of patches.
             progress: of the training, in [0, 1].
 
         Returns:
@@ -61,7 +64,7 @@ class PatchStream:
         """
         rng = np.random.default_rng((self.seed, self.step))
         self.step += 1
-        chosen = rng.choice(len(self.sources), size=count, p=self.weights(progress))
+        chosen = rng.choice(len(self.sources), size=self.count, p=self.weights(progress))
         pairs = [self._patch(rng, self.sources[index][1]) for index in chosen]
         return np.stack([blurred for blurred, _ in pairs]), np.stack([sharp for _, sharp in pairs])
 

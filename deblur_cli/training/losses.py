@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from deblur_cli.training.recipe import LossWeights
+
 EPSILON = 1e-3
 _BINOMIAL = (0.05, 0.25, 0.4, 0.25, 0.05)
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """Factors of the three terms; the defaults are the paper's."""
-
-    charbonnier: float = 1.0
-    edge: float = 0.05
-    frequency: float = 0.1
 
 
 def charbonnier(restored: Tensor, sharp: Tensor) -> Tensor:
@@ -49,9 +42,15 @@ def laplacian(x: Tensor) -> Tensor:
 
 def _blur(x: Tensor) -> Tensor:
     channels = x.shape[1]
-    taps = torch.tensor(_BINOMIAL, dtype=x.dtype, device=x.device)
-    kernel = torch.outer(taps, taps).expand(channels, 1, 5, 5)
+    kernel = _binomial_kernel(x.dtype, x.device).expand(channels, 1, 5, 5)
     return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="replicate"), kernel, groups=channels)
+
+
+@cache
+def _binomial_kernel(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Kept, since to send it to a GPU would wait for the steps under way there."""
+    taps = torch.tensor(_BINOMIAL, dtype=dtype, device=device)
+    return torch.outer(taps, taps)
 
 
 def resize_to(sharp: Tensor, like: Tensor) -> Tensor:

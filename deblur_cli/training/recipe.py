@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from deblur_cli.errors import UsageError
-from deblur_cli.training.losses import LossWeights
 
 SOURCES = ("motion", "easy-motion", "frames", "defocus", "pairs", "unblurred")
 _BUNDLED = files("deblur_cli.training") / "recipes"
@@ -30,6 +30,15 @@ class Optimiser:
     batch: int = 6
     patch: int = 128
     """Side of the square patches, in pixels."""
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Factors of the three terms at every scale; the defaults are the paper's."""
+
+    charbonnier: float = 1.0
+    edge: float = 0.05
+    frequency: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -79,8 +88,6 @@ class Recipe:
     data: Data
     optimiser: Optimiser = field(default_factory=Optimiser)
     loss: LossWeights = field(default_factory=LossWeights)
-    text: str = ""
-    """The TOML that it was read from."""
 
 
 def bundled_recipes() -> list[str]:
@@ -117,10 +124,27 @@ def parse_recipe(name: str, text: str) -> Recipe:
         table["data"] = Data(**table["data"])
         table["optimiser"] = Optimiser(**table.get("optimiser", {}))
         table["loss"] = LossWeights(**table.get("loss", {}))
-        return Recipe(name=name, text=text, **table)
+        return Recipe(name=name, **table)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"recipe '{name}' is no TOML: {error}") from error
     except KeyError as error:
         raise UsageError(f"recipe '{name}' lacks the table {error}") from error
     except (TypeError, ValueError) as error:
         raise UsageError(f"recipe '{name}': {error}") from error
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe as TOML that `parse_recipe` reads back, with every setting spelt out."""
+    table = asdict(recipe)
+    del table["name"]
+    return "\n".join(_toml_lines(table)) + "\n"
+
+
+def _toml_lines(table: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    for key, value in table.items():
+        if not isinstance(value, Mapping):
+            yield f"{key} = {json.dumps(value, ensure_ascii=False)}"
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield f"\n[{path}{key}]"
+            yield from _toml_lines(value, f"{path}{key}.")

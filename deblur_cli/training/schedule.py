@@ -12,9 +12,10 @@ FLOOR = 1e-3
 
 @dataclass
 class Budget:
-    """Wall-clock time of a run; a run of any length ends annealed.
+    """Wall-clock time of a run, loading included; a run of any length ends annealed.
 
-    Time spent before an interruption counts, the pause in between does not.
+    The clock starts when the budget is made. Time spent before an interruption counts, the pause in
+    between does not.
     """
 
     seconds: float

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,19 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from deblur_cli.checkpoints.split import join_if_split
 from deblur_cli.data.patches import PatchStream
-from deblur_cli.errors import DeblurError, UsageError
+from deblur_cli.data.workers import WorkerStream
+from deblur_cli.errors import DeblurError
 from deblur_cli.models import RestorationModel
+from deblur_cli.training.learner import Learner
 from deblur_cli.training.recipe import Recipe
+from deblur_cli.training.settings import Settings
 
 STATE_FILE = "state.pt"
 RECIPE_FILE = "recipe.toml"
+WEIGHTS_FILE = "weights.safetensors"
+_CONTENT = {"learner", "stream", "settings", "step", "spent", "skipped"}
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,9 @@ class Progress:
 
     step: int = 0
     spent: float = 0.0
-    """Seconds of training so far."""
+    """Seconds of the budget so far."""
+    skipped: int = 0
+    """Steps whose gradients were not finite."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +48,9 @@ class Run:
 
     folder: Path
     recipe: Recipe
-    model: RestorationModel
-    optimiser: torch.optim.Optimizer
-    stream: PatchStream
+    settings: Settings
+    learner: Learner
+    stream: PatchStream | WorkerStream
 
 
 def save_state(run: Run, progress: Progress) -> None:
@@ -50,25 +60,47 @@ def save_state(run: Run, progress: Progress) -> None:
         DeblurError: it cannot be written; a state that was there before is left as it is.
     """
     content = {
-        "model": run.model.network.state_dict(),
-        "optimiser": run.optimiser.state_dict(),
+        "learner": run.learner.state(),
         "stream": run.stream.state(),
-        "step": progress.step,
-        "spent": progress.spent,
-        "recipe": run.recipe.text,
+        "settings": asdict(run.settings),
+        **asdict(progress),
     }
     with _replacing(run.folder / STATE_FILE) as temporary:
         torch.save(content, temporary)
 
 
-def open_folder(run: Run) -> Progress:
-    """Continue from the run's folder if it holds a state; else begin there.
+def read_state(folder: Path) -> dict[str, Any] | None:
+    """The state in a run's folder, whole or in pieces; None if it holds none.
 
     Raises:
-        UsageError: the state belongs to another recipe; the folder is left as it is.
+        DeblurError: it is damaged, or was written by another version.
+    """
+    path = join_if_split(folder / STATE_FILE)
+    if path is None:
+        return None
+    content = _unpickled(path) if zipfile.is_zipfile(path) else None
+    if not isinstance(content, dict) or not content.keys() >= _CONTENT:
+        raise DeblurError(
+            "is damaged, or of another version of deblur",
+            path=path,
+            remedy="delete it to begin the run anew, or name another folder with --output",
+        )
+    return content
+
+
+def _unpickled(path: Path) -> object:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError, KeyError):
+        return None
+
+
+def begin(run: Run, state: dict[str, Any] | None) -> Progress:
+    """Make the run's folder, write the recipe there, and go on from a state if there is one.
+
+    Raises:
         DeblurError: the folder cannot be made or written.
     """
-    progress = _restore_state(run)
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -76,23 +108,12 @@ def open_folder(run: Run) -> Progress:
             f"cannot make the run's folder: {error.strerror}", path=run.folder
         ) from error
     with _replacing(run.folder / RECIPE_FILE) as temporary:
-        temporary.write_text(run.recipe.text, "utf-8")
-    return progress
-
-
-def _restore_state(run: Run) -> Progress:
-    path = run.folder / STATE_FILE
-    if not path.is_file():
+        temporary.write_text(run.settings.recipe, "utf-8")
+    if state is None:
         return Progress()
-    content: dict[str, Any] = torch.load(path, weights_only=True)
-    if content["recipe"] != run.recipe.text:
-        raise UsageError(
-            "holds a run of another recipe", path=run.folder, remedy="name another output folder"
-        )
-    run.model.network.load_state_dict(content["model"])
-    run.optimiser.load_state_dict(content["optimiser"])
-    run.stream.resume(content["stream"])
-    return Progress(content["step"], content["spent"])
+    run.learner.resume(state["learner"])
+    run.stream.resume(state["stream"])
+    return Progress(state["step"], state["spent"], state["skipped"])
 
 
 def export_weights(path: Path, model: RestorationModel) -> None:
@@ -101,7 +122,9 @@ def export_weights(path: Path, model: RestorationModel) -> None:
     Raises:
         DeblurError: the file cannot be written; one that was there before is left as it is.
     """
-    state = {key: value.half().contiguous() for key, value in model.network.state_dict().items()}
+    state = {
+        key: value.half().cpu().contiguous() for key, value in model.network.state_dict().items()
+    }
     descriptor = model.descriptor
     metadata = {"architecture": descriptor.name, "config": json.dumps(dict(descriptor.config))}
     with _replacing(path) as temporary:

@@ -14,7 +14,7 @@ from benchmarks.adopt import Measured
 from deblur_cli.checkpoints.checksum import file_sha256
 from deblur_cli.checkpoints.manifest import load_manifest, weights_folder
 from deblur_cli.evaluation.scores import Score
-from deblur_cli.training.recipe import load_recipe
+from deblur_cli.training.recipe import load_recipe, to_toml
 
 
 def measured(gain: float, sharp: float) -> Measured:
@@ -42,7 +42,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(tmp_path: Path) -> Path:
     folder = tmp_path / "small-motion"
     folder.mkdir()
-    (folder / "recipe.toml").write_text(load_recipe("small-motion").text)
+    (folder / "recipe.toml").write_text(to_toml(load_recipe("small-motion")))
     (folder / "weights.safetensors").write_bytes(b"trained")
     torch.save({"step": 1234, "spent": 600.0}, folder / "state.pt")
     return folder

@@ -10,7 +10,7 @@ import pytest
 
 from deblur_cli.cli.app import main
 from deblur_cli.cli.options import ModelOptions
-from tests.cli.fake_deblur import load_fake
+from tests.cli.fake_deblur import load_fake, load_fake_fleet
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ def deblur(
 def fake_deblur(deblur: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     """The same, with a network that inverts pictures."""
     monkeypatch.setattr(ModelOptions, "load", load_fake)
+    monkeypatch.setattr(ModelOptions, "load_fleet", load_fake_fleet)
     return deblur
 
 

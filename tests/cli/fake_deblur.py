@@ -1,4 +1,7 @@
-"""The command line with a network that inverts pictures; FAKE_SECONDS is its time for each."""
+"""The command line with a network that inverts pictures; FAKE_SECONDS is its time for each.
+
+It runs on devices of any name; those whose names begin with `broken` are lost at once.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,31 @@ from unittest import mock
 
 from deblur_cli.cli.app import main
 from deblur_cli.cli.options import ModelOptions
+from deblur_cli.errors import DeviceError
 from tests.pipeline.fakes import FakeDeblurrer
 
 
 def load_fake(options: ModelOptions) -> Any:
     """What `ModelOptions.load` would be with that network."""
-    seconds = float(os.environ.get("FAKE_SECONDS", "0"))
-    return FakeDeblurrer(lambda number: time.sleep(seconds), task=options.task, tile=options.tile)
+    (deblurrer,) = load_fake_fleet(options).values()
+    return deblurrer
+
+
+def load_fake_fleet(options: ModelOptions) -> dict[str, Any]:
+    """What `ModelOptions.load_fleet` would be with that network."""
+    names = options.device.replace("auto", "cpu").split(",")
+    return {name: _fake(options, name) for name in names}
+
+
+def _fake(options: ModelOptions, device: str) -> FakeDeblurrer:
+    def before(number: int) -> None:
+        if device.startswith("broken"):
+            raise DeviceError("CUDA error: unspecified launch failure")
+        time.sleep(float(os.environ.get("FAKE_SECONDS", "0")))
+
+    return FakeDeblurrer(before, device, task=options.task, tile=options.tile)
 
 
 if __name__ == "__main__":
-    with mock.patch.object(ModelOptions, "load", load_fake):
+    with mock.patch.object(ModelOptions, "load_fleet", load_fake_fleet):
         main()

@@ -17,7 +17,7 @@ from deblur_cli.errors import ImageReadError
 from deblur_cli.pipeline.events import AlreadyDone, Event, Failed, Restored
 
 A, B = Path("a.jpg"), Path("b.jpg")
-RESTORED = Restored(A, B, 4, 5, 0.1, 64, 1, 0, 1, ("one tile was left as it was",))
+RESTORED = Restored(A, B, 4, 5, "cpu", 0.1, 64, 1, 0, 1, ("one tile was left as it was",))
 FAILED = Failed(A, ImageReadError("is damaged", path=A, remedy="replace it"))
 
 

@@ -51,3 +51,11 @@ def test_unknown_dataset(fake_deblur: Command) -> None:
     finished = fake_deblur("eval", "--dataset", "gopro")
     assert finished.returncode == 2
     assert "'gopro' is no folder" in finished.stderr
+
+
+@pytest.mark.parametrize("devices", ["cuda:0,cuda:1", "cpu,cpu", "all"])
+def test_several_devices_are_refused(deblur: Command, pairs: Path, devices: str) -> None:
+    finished = deblur("eval", "--dataset", "pairs", "--device", devices)
+    assert finished.returncode == 2
+    assert f"'{devices}' stands for several devices" in finished.stderr
+    assert finished.stdout == ""

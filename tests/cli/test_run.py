@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from PIL import Image
 from PIL.ExifTags import Base
 
@@ -18,13 +19,14 @@ from tests.cli.conftest import Command, process_environment
 from tests.pipeline.fakes import mean_of, save_picture
 
 FIELDS = {
-    "start": {"version", "model", "total", "skipped", "warnings"},
+    "start": {"version", "model", "devices", "total", "skipped", "warnings"},
     "restored": {
-        *("source", "target", "height", "width", "seconds"),
+        *("source", "target", "height", "width", "device", "seconds"),
         *("tile", "tiles", "redone", "kept", "warnings"),
     },
     "already-done": {"source", "target"},
     "failed": {"source", "code", "message"},
+    "device-lost": {"device", "source", "problem"},
     "planned": {"source", "target", "action", "source_bytes"},
     "summary": {
         *("restored", "already_done", "failed", "unreadable"),
@@ -181,6 +183,74 @@ def test_name_that_is_no_unicode(fake_deblur: Command, tmp_path: Path) -> None:
     assert fake_deblur("run", "in").returncode == 0
 
 
+def test_several_devices_are_all_named(fake_deblur: Command, photos: Path) -> None:
+    finished = fake_deblur("run", "photos", "--device", "cuda:0,cuda:1", "--json")
+    assert finished.returncode == 0
+    assert finished.stderr.splitlines()[0] == "inverter on cuda:0; inverter on cuda:1"
+    start, *restored, summary = _lines(finished.stdout)
+    assert start["model"] == "inverter on cuda:0; inverter on cuda:1"
+    assert start["devices"] == ["cuda:0", "cuda:1"]
+    assert {line["device"] for line in restored} <= {"cuda:0", "cuda:1"}
+    assert summary["restored"] == 2
+    assert "already done 2" in fake_deblur("run", "photos", "--device", "cpu").stderr
+
+
+def test_lost_device_is_told_and_another_goes_on(fake_deblur: Command, photos: Path) -> None:
+    for number in range(20):
+        save_picture(photos / f"{number}.png")
+    finished = fake_deblur("run", "photos", "--device", "broken:0,cuda:1", "--json")
+    assert finished.returncode == 0
+    lines = _lines(finished.stdout)
+    (lost,) = [line for line in lines if line["event"] == "device-lost"]
+    assert (lost["device"], lost["problem"]) == (
+        "broken:0",
+        "CUDA error: unspecified launch failure",
+    )
+    assert lines[-1]["restored"] == 22
+    assert f"{lost['source']}: broken:0 stopped working and is no longer used" in finished.stderr
+
+
+@pytest.mark.parametrize("devices", ["broken", "broken:0,broken:1"])
+def test_no_device_left_says_so_and_the_same_command_resumes(
+    fake_deblur: Command, tmp_path: Path, devices: str
+) -> None:
+    for number in range(9):
+        save_picture(tmp_path / f"photos/{number}.png")
+    finished = fake_deblur("run", "photos", "--device", devices, "--json")
+    assert finished.returncode == 3
+    assert "no device is left that works (the same command resumes)" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    lines = _lines(finished.stdout)
+    assert lines[-1]["exit_code"] == 3
+    assert lines[-1]["remaining"] == 9 - lines[-1]["failed"] > 0
+    assert fake_deblur("run", "photos").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("devices", "exit_code", "said"),
+    [
+        ("cpu,cpu", 2, "names a device twice"),
+        ("cpu,all", 2, "several devices"),
+        ("cpu,", 3, "no device called ''"),
+        ("all", 3, "no CUDA GPU here (use --device auto)"),
+        ("cuda:0,cuda:1", 3, "cuda:0"),
+    ],
+)
+def test_devices_that_make_no_sense(
+    deblur: Command,
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    devices: str,
+    exit_code: int,
+    said: str,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    finished = deblur("run", "photos", "--device", devices)
+    assert finished.returncode == exit_code
+    assert len(finished.stderr.splitlines()) == 1
+    assert said in finished.stderr
+
+
 def _start_slow(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     for number in range(9):
         save_picture(folder / f"photos/{number}.png")
@@ -194,11 +264,18 @@ def _start_slow(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "devices", "exit_code"),
+    [
+        (signal.SIGTERM, "cpu", 143),
+        (signal.SIGINT, "cpu", 130),
+        (signal.SIGINT, "cuda:0,cuda:1", 130),
+    ],
+)
 def test_signal_ends_cleanly_and_the_same_command_resumes(
-    fake_deblur: Command, tmp_path: Path, number: signal.Signals, exit_code: int
+    fake_deblur: Command, tmp_path: Path, number: signal.Signals, devices: str, exit_code: int
 ) -> None:
-    process = _start_slow(tmp_path, "--json")
+    process = _start_slow(tmp_path, "--json", "--device", devices)
     assert process.stdout is not None
     while '"restored"' not in process.stdout.readline():
         assert process.poll() is None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import typer
+
+from deblur_cli.cli.train import parse_duration, parse_size
 
 RECIPE = """
 task = "motion"
@@ -37,27 +39,55 @@ def command(tmp_path: Path) -> list[str]:
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(RECIPE)
     run = ["train", str(recipe), "--data", str(tmp_path), "--output", str(tmp_path / "run")]
-    return [sys.executable, "-m", "deblur_cli", *run, "--minutes"]
+    return [sys.executable, "-m", "deblur_cli", *run, "--budget"]
 
 
 def test_sigterm_saves_the_run_and_the_same_command_goes_on(
     command: list[str], tmp_path: Path
 ) -> None:
-    process = subprocess.Popen([*command, "60"], stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "run" / "recipe.toml").exists():
-        assert process.poll() is None
-        time.sleep(0.05)
+    process = subprocess.Popen(
+        [*command, "1h", "--workers", "1"], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert any(line.startswith("step 100 ") for line in process.stderr)
     process.send_signal(signal.SIGTERM)
     _, messages = process.communicate(timeout=60)
     assert process.returncode == 143
     assert "goes on from here" in messages
-    finished = subprocess.run([*command, "0.01"], capture_output=True, text=True)
+    finished = subprocess.run(
+        [*command, "0.1s", "--split-checkpoint", "15MB"], capture_output=True, text=True
+    )
     assert finished.returncode == 0
-    assert Path(finished.stdout.strip()) == tmp_path / "run" / "weights.safetensors"
+    assert "data workers: 1" in finished.stderr
+    assert Path(finished.stdout.strip()) == tmp_path / "run" / "weights.safetensors.split"
     assert Path(finished.stdout.strip()).is_file()
 
 
 def test_mistakes_are_one_line_and_exit_code_2(command: list[str]) -> None:
-    finished = subprocess.run([*command, "1", "--dtype", "int8"], capture_output=True, text=True)
+    finished = subprocess.run([*command, "1m", "--patch", "31"], capture_output=True, text=True)
     assert finished.returncode == 2
     assert finished.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("25m", 1500), ("1.5 h", 5400)])
+def test_durations_have_a_unit(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(("text", "size"), [("15MB", 15_000_000), ("1.5 KB", 1500)])
+def test_sizes_are_powers_of_1000(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize(
+    "text", ["", "25", "m", "0m", "-1h", "25 minutes", "1h30m", "15MB", "1e3s"]
+)
+def test_other_durations_are_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="90s, 25m or 2h"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["15", "0MB", "15M", "15m"])
+def test_other_sizes_are_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="15MB"):
+        parse_size(text)

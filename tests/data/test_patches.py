@@ -17,15 +17,15 @@ def constant(value: int) -> Source:
     return draw
 
 
-def mixed_stream(seed: int = 4) -> PatchStream:
+def mixed_stream(seed: int = 4, count: int = 4) -> PatchStream:
     photo = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
     synthetic = SyntheticPairs([photo], EASY_MOTION, size=48, margin=8)
     real = RealPairs([(photo // 2, photo)], size=48)
-    return PatchStream([(0.7, RollingPool(synthetic, 1, capacity=8)), (0.3, real)], 32, seed)
+    return PatchStream([(0.7, RollingPool(synthetic, 1, capacity=8)), (0.3, real)], 32, count, seed)
 
 
 def test_a_batch_has_the_shape_and_dtype_promised() -> None:
-    blurred, sharp = mixed_stream().batch(5, 0.5)
+    blurred, sharp = mixed_stream(count=5).batch(0.5)
     assert blurred.shape == sharp.shape == (5, 32, 32, 3)
     assert blurred.dtype == sharp.dtype == np.uint8
     assert blurred.flags.c_contiguous
@@ -35,20 +35,20 @@ def test_a_batch_has_the_shape_and_dtype_promised() -> None:
 def test_weights_follow_the_curriculum(progress: float, share: float) -> None:
     falling = (lambda progress: 0.6 - 0.45 * progress, constant(0))
     rising = (lambda progress: 0.4 + 0.45 * progress, constant(9))
-    stream = PatchStream([falling, rising], 8, 0)
+    stream = PatchStream([falling, rising], 8, 2000, 0)
     assert stream.weights(progress) == pytest.approx([share, 1 - share])
-    blurred, sharp = stream.batch(2000, progress)
+    blurred, sharp = stream.batch(progress)
     assert np.mean(blurred[:, 0, 0, 0] == 0) == pytest.approx(share, abs=0.04)
     assert np.all(sharp == blurred + 1)
 
 
 def test_weights_need_not_add_up_to_one() -> None:
-    stream = PatchStream([(3.0, constant(0)), (1.0, constant(9))], 8, 0)
+    stream = PatchStream([(3.0, constant(0)), (1.0, constant(9))], 8, 1, 0)
     assert stream.weights(0.3) == pytest.approx([0.75, 0.25])
 
 
 def test_equal_seeds_give_equal_batches_and_others_do_not() -> None:
-    first, again, other = (mixed_stream(seed).batch(6, 0.2)[0] for seed in (4, 4, 5))
+    first, again, other = (mixed_stream(seed).batch(0.2)[0] for seed in (4, 4, 5))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
@@ -56,8 +56,8 @@ def test_equal_seeds_give_equal_batches_and_others_do_not() -> None:
 def test_a_resumed_stream_goes_on_exactly() -> None:
     stream, resumed = mixed_stream(), mixed_stream()
     for step in range(30):
-        stream.batch(4, step / 40)
+        stream.batch(step / 40)
     resumed.resume(stream.state())
     for step in range(30, 40):
-        for one, other in zip(stream.batch(4, step / 40), resumed.batch(4, step / 40), strict=True):
+        for one, other in zip(stream.batch(step / 40), resumed.batch(step / 40), strict=True):
             assert np.array_equal(one, other)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from deblur_cli.errors import UsageError
 from deblur_cli.models import create_model
-from deblur_cli.training.recipe import bundled_recipes, load_recipe, parse_recipe
+from deblur_cli.training.recipe import bundled_recipes, load_recipe, parse_recipe, to_toml
 
 MINIMAL = """
 task = "motion"
@@ -28,6 +29,27 @@ def test_bundled_recipes_make_a_network(name: str) -> None:
     recipe = load_recipe(name)
     assert recipe.task in ("motion", "defocus")
     assert create_model(recipe.architecture, **recipe.network).descriptor.parameters > 0
+
+
+@pytest.mark.parametrize("name", bundled_recipes())
+def test_a_recipe_written_down_is_read_back_alike(name: str) -> None:
+    text = to_toml(load_recipe(name))
+    assert to_toml(parse_recipe(name, text)) == text
+    assert tomllib.loads(text)["network"] == load_recipe(name).network
+
+
+def test_every_setting_is_written_down_even_if_it_was_left_out() -> None:
+    table = tomllib.loads(to_toml(parse_recipe("mine", MINIMAL)))
+    assert table["optimiser"]["betas"] == [0.9, 0.99]
+    assert table["loss"] == {"charbonnier": 1.0, "edge": 0.05, "frequency": 0.1}
+    assert table["data"]["shares"] == {"motion": [1.0, 0.5], "easy-motion": 0.25}
+
+
+def test_the_papers_network_is_a_recipe() -> None:
+    recipe = load_recipe("algnet-motion")
+    model = create_model(recipe.architecture, **recipe.network)
+    assert model.descriptor.parameters == 37_697_676
+    assert (recipe.optimiser.batch, recipe.optimiser.patch) == (32, 256)
 
 
 def test_both_tasks_have_a_small_recipe() -> None:

@@ -6,19 +6,21 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
-from deblur_cli.errors import DeblurError, UsageError
+from deblur_cli.errors import DeblurError, DeviceError, UsageError
 from deblur_cli.models import load_model
-from deblur_cli.training import loop
-from deblur_cli.training.loop import ERROR_FLOOR, Report, floored_gain
+from deblur_cli.training import learner, loop, session
+from deblur_cli.training.recipe import parse_recipe
+from deblur_cli.training.report import Report, Start
 from deblur_cli.training.schedule import Budget
 from deblur_cli.training.session import TrainingOptions, run_training
 
@@ -53,130 +55,270 @@ def options(tmp_path: Path) -> TrainingOptions:
     recipe = tmp_path / "tiny.toml"
     recipe.write_text(RECIPE)
     return TrainingOptions(
-        recipe=str(recipe),
-        data=tmp_path,
-        folder=tmp_path / "run",
-        seconds=2.0,
-        init=None,
-        learning_rate=None,
-        threads=1,
-        seed=0,
-        dtype="float32",
+        recipe=str(recipe), data=tmp_path, folder=tmp_path / "run", dtype="float32"
     )
 
 
-def ignore(report: Report) -> None:
-    pass
+class Log:
+    """Keeps what a run tells; each report, one for every step, is a second on its clock."""
+
+    def __init__(self, on_report: Callable[[Report], None] = lambda report: None) -> None:
+        self.starts: list[Start] = []
+        self.reports: list[Report] = []
+        self.on_report = on_report
+
+    def started(self, start: Start) -> None:
+        self.starts.append(start)
+
+    def report(self, report: Report) -> None:
+        self.reports.append(report)
+        self.on_report(report)
+
+    def clock(self) -> float:
+        return float(len(self.reports))
 
 
 def train(
-    options: TrainingOptions,
-    on_report: Callable[[Report], None] = ignore,
-    stop: threading.Event | None = None,
-) -> bool:
-    return run_training(options, on_report, stop or threading.Event())
+    options: TrainingOptions, steps: float, log: Log | None = None, stop_at: int | None = None
+) -> Path | None:
+    """A run of so many steps, interrupted once it has come to step `stop_at`."""
+    log = log or Log()
+    stop, told = threading.Event(), log.on_report
+
+    def on_report(report: Report) -> None:
+        told(report)
+        if report.step == stop_at:
+            stop.set()
+
+    log.on_report = on_report
+    return run_training(options, Budget(steps, clock=log.clock), log, stop)
 
 
 @pytest.fixture(autouse=True)
-def _report_every_step_of_a_twentieth_of_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
-    def steady_budget(seconds: float, spent_before: float) -> Budget:
-        return Budget(seconds, spent_before, clock=partial(next, count(step=0.05)))
-
+def _report_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "LOG_EVERY_STEPS", 1)
-    monkeypatch.setattr(loop, "Budget", steady_budget)
+
+
+def state_of(options: TrainingOptions) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(options.folder / "state.pt", weights_only=True)
+    return state
+
+
+def assert_same(one: Any, other: Any) -> None:
+    """Equal to the last bit, however deep."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key, value in one.items():
+            assert_same(value, other[key])
+    elif isinstance(one, Tensor):
+        assert torch.equal(one, other)
+    else:
+        assert one == other
 
 
 def test_a_run_ends_annealed_and_leaves_weights_that_load(options: TrainingOptions) -> None:
-    reports: list[Report] = []
-    assert train(options, reports.append)
-    assert reports[-1].learning_rate < reports[len(reports) // 2].learning_rate
-    assert reports[-1].loss < reports[0].loss
+    log = Log()
+    assert train(options, 40, log) == options.folder / "weights.safetensors"
+    assert len(log.reports) == 40
+    assert log.reports[-1].learning_rate < log.reports[20].learning_rate
+    assert log.reports[-1].loss < log.reports[0].loss
     model = load_model(options.folder / "weights.safetensors")
     assert model.descriptor.config["stem"] == 2
-    assert (options.folder / "recipe.toml").read_text() == RECIPE
 
 
-def test_a_run_stops_after_the_step_in_hand_and_goes_on_later(options: TrainingOptions) -> None:
-    reports: list[Report] = []
-    stop = threading.Event()
-
-    def stop_at_third(report: Report) -> None:
-        reports.append(report)
-        if report.step == 3:
-            stop.set()
-
-    assert not train(replace(options, seconds=1000), stop_at_third, stop)
-    assert reports[-1].step == 3
-    assert train(replace(options, seconds=3), reports.append)
-    assert reports[3].step == 4
+def test_what_was_chosen_is_told_before_the_first_step(options: TrainingOptions) -> None:
+    log = Log()
+    train(options, 1, log)
+    (start,) = log.starts
+    assert (start.device, start.dtype) == (torch.device("cpu"), "float32")
+    assert (start.workers, start.step, start.seconds_left) == (0, 0, 1.0)
 
 
-def test_the_state_of_another_recipe_is_refused(options: TrainingOptions) -> None:
-    train(replace(options, seconds=0.1))
-    Path(options.recipe).write_text(RECIPE.replace("batch = 2", "batch = 1"))
-    with pytest.raises(UsageError, match="another recipe"):
-        train(options)
-    assert (options.folder / "recipe.toml").read_text() == RECIPE
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_interrupted_run_goes_on_to_the_same_bits(
+    options: TrainingOptions, workers: int
+) -> None:
+    whole = replace(options, workers=workers)
+    parted = replace(whole, folder=options.folder.with_name("parted"))
+    train(whole, 8)
+    assert train(parted, 8, stop_at=3) is None
+    log = Log()
+    assert train(parted, 8, log) is not None
+    assert log.starts[0].step == 3
+    assert [report.step for report in log.reports] == [4, 5, 6, 7, 8]
+    assert_same(state_of(parted), state_of(whole))
+
+
+def test_the_folder_holds_the_recipe_with_what_the_command_changed(
+    options: TrainingOptions,
+) -> None:
+    train(replace(options, batch=1, patch=64, learning_rate=1e-5), 1)
+    kept = parse_recipe("tiny", (options.folder / "recipe.toml").read_text("utf-8"))
+    asked = parse_recipe("tiny", RECIPE)
+    assert (kept.network, kept.data, kept.loss) == (asked.network, asked.data, asked.loss)
+    settings = kept.optimiser
+    assert (settings.batch, settings.patch, settings.learning_rate) == (1, 64, 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"batch": 1}, "optimiser.batch 2 instead of 1"),
+        ({"learning_rate": 0.1}, "optimiser.learning_rate 0.0012 instead of 0.1"),
+        ({"seed": 4}, "seed 0 instead of 4"),
+        ({"dtype": "bfloat16"}, "dtype float32 instead of bfloat16"),
+        ({"workers": 3}, "workers 0 instead of 3"),
+        ({"init": "weights.safetensors"}, "init random weights instead of weights "),
+    ],
+)
+def test_a_run_with_other_settings_is_refused_by_their_names(
+    options: TrainingOptions, change: dict[str, Any], named: str
+) -> None:
+    train(options, 1)
+    before = state_of(options)
+    if "init" in change:
+        change = {"init": options.folder / change["init"]}
+    with pytest.raises(UsageError, match=named):
+        train(replace(options, **change), 2)
+    assert_same(state_of(options), before)
+
+
+def test_what_is_left_open_stays_as_the_run_began(options: TrainingOptions) -> None:
+    train(replace(options, dtype="bfloat16", workers=1), 2, stop_at=1)
+    log = Log()
+    train(replace(options, dtype="auto", workers=None), 2, log)
+    assert (log.starts[0].dtype, log.starts[0].workers) == ("bfloat16", 1)
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbage", "empty", "other"])
+def test_a_damaged_state_is_named_and_left_as_it_is(options: TrainingOptions, damage: str) -> None:
+    train(options, 1)
+    path = options.folder / "state.pt"
+    content = path.read_bytes()
+    match damage:
+        case "cut":
+            path.write_bytes(content[: len(content) // 2])
+        case "garbage":
+            path.write_bytes(bytes(range(256)) * 9)
+        case "empty":
+            path.write_bytes(b"")
+        case "other":
+            torch.save({"step": 3}, path)
+    before = path.read_bytes()
+    with pytest.raises(DeblurError, match=r"state\.pt: is damaged.*delete it"):
+        train(options, 2)
+    assert path.read_bytes() == before
+
+
+def test_state_and_weights_in_pieces_go_on_like_whole_ones(options: TrainingOptions) -> None:
+    parted = replace(options, folder=options.folder.with_name("parted"), split=20_000)
+    train(options, 4)
+    train(parted, 4, stop_at=2)
+    assert not (parted.folder / "state.pt").exists()
+    weights = train(parted, 4)
+    assert weights == parted.folder / "weights.safetensors.split"
+    assert max(p.stat().st_size for p in parted.folder.iterdir()) <= 20_000
+    again = replace(options, folder=options.folder.with_name("again"), init=weights)
+    train(replace(again, learning_rate=0.0), 1)
+    one, other = (load_model(f / "weights.safetensors") for f in (options.folder, again.folder))
+    assert_same(dict(one.state_dict()), dict(other.state_dict()))
+
+
+def test_a_budget_that_is_spent_while_loading_is_refused(options: TrainingOptions) -> None:
+    ticks = count()
+    with pytest.raises(UsageError, match="longer --budget"):
+        run_training(options, Budget(1, clock=lambda: next(ticks)), Log(), threading.Event())
+    assert not (options.folder / "weights.safetensors").exists()
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(options: TrainingOptions) -> None:
     options.folder.write_text("in the way")
     with pytest.raises(DeblurError, match="cannot make the run's folder"):
-        train(options)
+        train(options, 1)
 
 
 def test_a_folder_that_vanishes_is_an_error(options: TrainingOptions) -> None:
+    log = Log(lambda report: shutil.rmtree(options.folder, True))
     with pytest.raises(DeblurError, match=r"state\.pt: cannot be written"):
-        train(replace(options, seconds=0.1), lambda report: shutil.rmtree(options.folder, True))
+        train(options, 1, log)
 
 
-def test_a_loss_that_is_no_number_ends_the_run_and_leaves_the_saved_state(
+def test_single_steps_without_finite_gradients_are_left_out_and_counted(
     options: TrainingOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train(replace(options, seconds=0.1))
+    monkeypatch.setattr(loop, "LOG_EVERY_STEPS", 2)
+    losses, steps = learner.deep_supervision, count(1)
+
+    def sometimes(*arguments: Any) -> Tensor:
+        return losses(*arguments) * (torch.nan if next(steps) % 2 else 1.0)
+
+    monkeypatch.setattr(learner, "deep_supervision", sometimes)
+    log = Log()
+    train(options, 3, log)
+    assert [report.skipped for report in log.reports] == [1, 2, 3]
+    assert np.isfinite([[report.loss, report.gain] for report in log.reports]).all()
+    assert state_of(options)["skipped"] == 3
+
+
+def test_a_run_without_finite_gradients_ends_and_leaves_the_saved_state(
+    options: TrainingOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(options, 1)
     before = (options.folder / "state.pt").read_bytes()
-    monkeypatch.setattr(loop, "deep_supervision", lambda *_: torch.tensor(torch.nan))
-    with pytest.raises(DeblurError, match="finite"):
-        train(replace(options, seconds=1000))
+    losses = learner.deep_supervision
+    monkeypatch.setattr(learner, "deep_supervision", lambda *args: losses(*args) * torch.nan)
+    with pytest.raises(DeblurError, match="infinite or NaN"):
+        train(options, 1000)
     assert (options.folder / "state.pt").read_bytes() == before
 
 
-def test_the_gain_counts_patches_without_error_little() -> None:
-    sharp = torch.full((2, 3, 8, 8), 0.5)
-    blurred = sharp + torch.tensor([0.1, 0.0]).view(2, 1, 1, 1)
-    restored = sharp + torch.tensor([0.05, 0.001]).view(2, 1, 1, 1)
-    halved = 10 * np.log10((0.01 + ERROR_FLOOR) / (0.0025 + ERROR_FLOOR))
-    assert floored_gain(blurred, restored, sharp) == pytest.approx(halved / 2, abs=0.05)
-    assert floored_gain(blurred, blurred, sharp) == 0
+def test_too_little_memory_says_what_to_change(
+    options: TrainingOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> bool:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(session, "fit", full)
+    with pytest.raises(DeviceError, match=r"2 patches of 32x32 .*smaller --batch"):
+        train(options, 1)
 
 
 def test_training_goes_on_from_given_weights(options: TrainingOptions) -> None:
-    train(replace(options, seconds=0.5))
-    weights = options.folder / "weights.safetensors"
-    again = replace(
-        options, init=weights, folder=options.folder.with_name("again"), learning_rate=0.0
-    )
-    train(replace(again, seconds=0.2))
+    weights = train(options, 10)
+    again = replace(options, init=weights, folder=options.folder.with_name("again"))
+    train(replace(again, learning_rate=0.0), 4)
     first, second = (load_model(f / "weights.safetensors") for f in (options.folder, again.folder))
-    for name, value in first.state_dict().items():
-        assert torch.equal(value, second.state_dict()[name]), name
+    assert_same(dict(first.state_dict()), dict(second.state_dict()))
 
 
 def test_weights_of_another_layout_are_refused(options: TrainingOptions) -> None:
-    train(replace(options, seconds=0.1))
+    weights = train(options, 1)
     Path(options.recipe).write_text(RECIPE.replace("width = 8", "width = 12"))
-    init = options.folder / "weights.safetensors"
     with pytest.raises(UsageError, match="laid out otherwise"):
-        train(
-            replace(options, init=init, folder=options.folder.with_name("b")),
-        )
+        train(replace(options, init=weights, folder=options.folder.with_name("b")), 1)
 
 
 def test_patches_may_be_larger_than_the_usual_pairs(options: TrainingOptions) -> None:
-    Path(options.recipe).write_text(RECIPE.replace("patch = 32", "patch = 272"))
-    assert train(replace(options, seconds=0.1))
+    assert train(replace(options, patch=272, batch=1), 1)
+
+
+def test_patches_that_the_network_would_pad_are_refused(options: TrainingOptions) -> None:
+    with pytest.raises(UsageError, match="a multiple of 8"):
+        train(replace(options, patch=36), 1)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_learns_too(options: TrainingOptions, dtype: str) -> None:
+    log = Log()
+    train(replace(options, dtype=dtype), 12, log)
+    assert log.reports[-1].loss < log.reports[0].loss
 
 
 def test_an_unknown_dtype_is_refused(options: TrainingOptions) -> None:
     with pytest.raises(UsageError, match="bfloat16"):
-        train(replace(options, dtype="int8"))
+        train(replace(options, dtype="int8"), 1)
+
+
+def test_a_device_that_is_not_here_is_refused(options: TrainingOptions) -> None:
+    with pytest.raises(DeviceError, match="cuda:99"):
+        train(replace(options, device="cuda:99"), 1)
