@@ -25,10 +25,10 @@ class Scan:
         return selective_scan(**self.tensors, delta_softplus=self.softplus, backend=backend)
 
     def gradients(self, backend: str | None) -> tuple[Tensor, dict[str, Tensor]]:
-        """Output, and the gradients of a fixed random functional of it."""
+        """Output, and the gradients of a fixed random functional of it, exact in every dtype."""
         leaves = {name: x.detach().requires_grad_() for name, x in self.tensors.items()}
         y = replace(self, tensors=leaves).run(backend)
-        weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1))
+        weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1)).bfloat16()
         loss = (y.double() * weights.to(y.device)).sum()
         return y.detach(), dict(
             zip(leaves, torch.autograd.grad(loss, leaves.values()), strict=True)
