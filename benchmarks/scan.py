@@ -93,24 +93,35 @@ class Verdicts:
         print(f"  {'pass' if met else 'MISS'}  {what:<52} {found:8.3g}  (bar {wanted})")
 
 
-def inputs(channels: int, tokens: int, states: int, dtype: torch.dtype) -> Arguments:
+def inputs(
+    channels: int,
+    tokens: int,
+    states: int,
+    dtype: torch.dtype,
+    batch: int = 1,
+    device: torch.device | str = "cpu",
+    seed: int = 0,
+) -> Arguments:
     """Token-major views as the network passes them, with decays and steps as at initialisation."""
-    generator = torch.Generator().manual_seed(channels)
+    generator = torch.Generator(device).manual_seed(channels + seed)
 
     def rows(columns: int) -> Tensor:
-        return torch.randn(1, tokens, columns, generator=generator).to(dtype)
+        shape = (batch, tokens, columns)
+        return torch.randn(shape, generator=generator, device=device, dtype=dtype)
 
     u, z = rows(2 * channels).transpose(1, 2).chunk(2, 1)
     B, C = rows(2 * states).transpose(1, 2).chunk(2, 1)
     return {
         "u": u,
         "delta": 0.1 * rows(channels).transpose(1, 2),
-        "A": -torch.arange(1.0, states + 1).repeat(channels, 1),
+        "A": -torch.arange(1.0, states + 1, device=device).repeat(channels, 1),
         "B": B,
         "C": C,
-        "D": torch.ones(channels),
+        "D": torch.ones(channels, device=device),
         "z": z,
-        "delta_bias": torch.empty(channels).uniform_(-6.9, -2.3, generator=generator),
+        "delta_bias": torch.empty(channels, device=device).uniform_(
+            -6.9, -2.3, generator=generator
+        ),
     }
 
 
@@ -132,7 +143,7 @@ def forward_and_backward(scan: Callable[[Arguments], Tensor], arguments: Argumen
     torch.autograd.grad(y, list(leaves.values()), torch.ones_like(y))
 
 
-def ours(arguments: Arguments, backend: str = "cpu") -> Tensor:
+def ours(arguments: Arguments, backend: str | None = "cpu") -> Tensor:
     """The scan as the network calls it."""
     return selective_scan(**arguments, delta_softplus=True, backend=backend)
 

@@ -46,6 +46,13 @@ Weights = Annotated[
     typer.Option(help="Weights file, or hub:owner/repo/file@revision.", metavar="SOURCE"),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Devices = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        help="auto, cpu, cuda, cuda:N or mps; several as cuda:0,cuda:1; or all CUDA GPUs.",
+    ),
+]
 Precision = Annotated[Dtype, typer.Option("--dtype", help="Precision of the network.")]
 Tile = Annotated[
     Any,
@@ -84,3 +91,9 @@ class ModelOptions:
         from deblur_cli import Deblurrer
 
         return Deblurrer.from_pretrained(**asdict(self))
+
+    def load_fleet(self) -> dict[str, Deblurrer]:
+        """The deblurrers of all devices they ask for, by the devices' names; imports torch."""
+        from deblur_cli import Deblurrer
+
+        return Deblurrer.fleet(**asdict(self))

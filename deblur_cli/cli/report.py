@@ -3,15 +3,18 @@
 Every line is an object with `schema` (1; grows when a field changes its meaning or goes) and
 `event`:
 
-    start         version, model, total, skipped, warnings
-    restored      source, target, height, width, seconds, tile, tiles, redone, kept, warnings
+    start         version, model, devices, total, skipped, warnings
+    restored      source, target, height, width, device, seconds, tile, tiles, redone, kept,
+                  warnings
     already-done  source, target
     failed        source, code, message
+    device-lost   device, source, problem
     planned       source, target, action, source_bytes                            (--dry-run)
     summary       restored, already_done, failed, unreadable, skipped, remaining, seconds, exit_code
 
-`model` is the deblurrer's one-line summary, `seconds` of a picture is the time on its device, and
-`action` one of restore, replace and already-done. Fields may be added within a schema.
+`model` is the deblurrers' one-line summary, `seconds` of a picture is the time on its device, and
+`action` one of restore, replace and already-done. A lost device stopped working over a picture,
+which ends by another line. Fields and events may be added within a schema.
 """
 
 from __future__ import annotations
@@ -22,11 +25,16 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from deblur_cli.pipeline.events import AlreadyDone, Event, Failed, Planned, Restored
+from deblur_cli.pipeline.events import AlreadyDone, DeviceLost, Event, Failed, Planned, Restored
 
 SCHEMA = 1
 
-_NAMES = {Restored: "restored", AlreadyDone: "already-done", Planned: "planned"}
+_NAMES = {
+    Restored: "restored",
+    AlreadyDone: "already-done",
+    DeviceLost: "device-lost",
+    Planned: "planned",
+}
 
 
 def write_line(event: str, fields: Mapping[str, Any]) -> None:
@@ -36,8 +44,8 @@ def write_line(event: str, fields: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def write_event(event: Event | Planned) -> None:
-    """The line of one picture."""
+def write_event(event: Event | DeviceLost | Planned) -> None:
+    """The line of one picture, or of a device that is lost."""
     if isinstance(event, Failed):
         error = event.error
         fields = {"source": event.source, "code": error.code, "message": str(error)}

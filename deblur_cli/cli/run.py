@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -15,7 +15,8 @@ import deblur_cli
 from deblur_cli.cli import options, report
 from deblur_cli.cli.console import QuietConsole, choose_console, one_line
 from deblur_cli.cli.signals import INTERRUPTED, stop_on_signals
-from deblur_cli.pipeline.events import Event, Planned, Tally
+from deblur_cli.errors import DeviceError
+from deblur_cli.pipeline.events import DeviceLost, Event, Planned, Tally
 
 if TYPE_CHECKING:
     from deblur_cli import Deblurrer
@@ -42,7 +43,7 @@ def run(
     task: options.Task = "motion",
     model: options.Model = None,
     weights: options.Weights = None,
-    device: options.Device = "auto",
+    device: options.Devices = "auto",
     dtype: options.Precision = options.Dtype.auto,
     tile: options.Tile = "auto",
     overlap: options.Overlap = None,
@@ -73,12 +74,12 @@ def run(
     options.check_strength(strength)
     discovery = discover(inputs, Path(output) if output is not None else None)
     jobs = plan(discovery.sources, output)
-    deblurrer = options.ModelOptions(
+    fleet = options.ModelOptions(
         task, model, weights, device, dtype.value, tile, overlap, max_memory, offline
-    ).load()
-    batch = Batch(deblurrer, strength, overwrite)
+    ).load_fleet()
+    batch = Batch(fleet, strength, overwrite)
     teller = _Teller(choose_console(quiet), json, discovery, len(jobs))
-    teller.start(deblurrer)
+    teller.start(fleet)
     exit_code = _preview(batch, jobs, teller) if dry_run else _restore(batch, jobs, teller)
     raise typer.Exit(exit_code)
 
@@ -94,9 +95,13 @@ def _restore(batch: Batch, jobs: Sequence[Job], teller: _Teller) -> int:
         try:
             for event in chain(teller.discovery.missing, batch.run(jobs, stop.asked)):
                 teller.tell(event)
+            ended_early = stop.exit_code
         except KeyboardInterrupt:
-            stop.exit_code = INTERRUPTED
-    return teller.finish(stop.exit_code)
+            ended_early = INTERRUPTED
+        except DeviceError as none_left:
+            teller.console.error(none_left)
+            ended_early = none_left.exit_code
+    return teller.finish(ended_early)
 
 
 @dataclass
@@ -115,35 +120,44 @@ class _Teller:
         """Pictures, missing inputs included."""
         return self.jobs + len(self.discovery.missing)
 
-    def start(self, deblurrer: Deblurrer) -> None:
-        """What will be done, and with which network."""
-        for line in (deblurrer.summary, *deblurrer.warnings):
+    def start(self, fleet: Mapping[str, Deblurrer]) -> None:
+        """What will be done, with which network and on which devices."""
+        summary = "; ".join(each.summary for each in fleet.values())
+        warnings = tuple(dict.fromkeys(chain(*(each.warnings for each in fleet.values()))))
+        for line in (summary, *warnings):
             self.console.note(line)
         if self.json:
             fields = {
                 "version": deblur_cli.__version__,
-                "model": deblurrer.summary,
+                "model": summary,
+                "devices": list(fleet),
                 "total": self.total,
                 "skipped": self.discovery.skipped,
-                "warnings": deblurrer.warnings,
+                "warnings": warnings,
             }
             report.write_line("start", fields)
 
-    def tell(self, event: Event | Planned) -> None:
-        """How one picture ended, or what is planned for it."""
-        self.tally.count(event)
+    def tell(self, event: Event | DeviceLost | Planned) -> None:
+        """How one picture ended, what is planned for it, or what became of a device."""
         if self.json:
             report.write_event(event)
+        if isinstance(event, DeviceLost):
+            self.console.note(
+                f"{event.source}: {event.device} stopped working and is no longer used: "
+                f"{event.problem}"
+            )
+            return
+        self.tally.count(event)
         if not isinstance(event, Planned):
             self.console.event(event)
         elif not self.json:
             typer.echo(one_line(f"{event.action}: {event.source} -> {event.target}"))
 
-    def finish(self, interrupted: int | None) -> int:
-        """The last line; returns the exit code."""
+    def finish(self, ended_early: int | None) -> int:
+        """The last line; returns the exit code, which is that of an early end if there was one."""
         seconds = time.perf_counter() - self._started
         tally = self.tally
-        exit_code = tally.exit_code if interrupted is None else interrupted
+        exit_code = tally.exit_code if ended_early is None else ended_early
         remaining = self.total - tally.ended
         skipped = self.discovery.skipped
         self.console.note(

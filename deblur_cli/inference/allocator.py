@@ -11,7 +11,11 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import threading
 from functools import cache
+
+CUDA_ALLOCATOR = threading.Lock()
+"""Torch's allocator for CUDA must not be emptied, on whatever device, while a graph is captured."""
 
 _LARGEST_BLOCK = (1 << 31) - 1
 _MALLOC_PARAMETERS = {

@@ -2,90 +2,108 @@
 
 Each piece is faded over what lies before it, `old + ramp * (new - old)`, first along a row of
 tiles, then from row to row. The weights of old and new sum to one by construction, so whatever
-two tiles agree on comes through unchanged, bit by bit.
+two tiles agree on comes through unchanged, bit by bit. Everything stays on the tiles' device.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
-
-from deblur_cli.inference.samples import Image, from_unit
-
-Float = npt.NDArray[np.float32]
+import torch
+from torch import Tensor
 
 
 @lru_cache(maxsize=16)
-def ramp(length: int) -> Float:
+def ramp(length: int, device: torch.device) -> Tensor:
     """Weights rising from 0 to 1: half a cosine at pixel centres, `ramp + ramp[::-1] = 1`."""
     centres = (np.arange(length) + 0.5) / max(length, 1)
-    return ((1 - np.cos(np.pi * centres)) / 2).astype(np.float32)
+    return torch.from_numpy(((1 - np.cos(np.pi * centres)) / 2).astype(np.float32)).to(device)
 
 
-def blend_across(tiles: Iterable[tuple[int, Float]], width: int, overlap: int) -> Float:
-    """One row of tiles as a band `(h, width, C)` float32.
+class Band:
+    """One row of tiles, joined from left to right.
 
     Args:
-        tiles: left edge and pixels `(h, w, C)` of each tile from left to right; neighbours share
-            at least `overlap` columns.
         width: of the picture.
         overlap: columns over which a tile fades into the next, the last of the earlier tile.
     """
-    band: Float | None = None
-    covered = 0
-    for left, tile in tiles:
-        if band is None:
-            band = np.empty((tile.shape[0], width, tile.shape[2]), np.float32)
-        fade = min(overlap, covered)
-        start = covered - fade
+
+    def __init__(self, width: int, overlap: int) -> None:
+        self._width = width
+        self._overlap = overlap
+        self._covered = 0
+        self._pixels: Tensor | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the tiles so far reach the right border."""
+        return self._covered == self._width
+
+    @property
+    def pixels(self) -> Tensor:
+        """The joined tiles, `(h, width, C)` float32; empty columns where there is none yet."""
+        if self._pixels is None:
+            raise ValueError("no tiles to blend")
+        return self._pixels
+
+    def add(self, left: int, tile: Tensor) -> None:
+        """Fade in a tile `(h,w,C)` whose left edge reaches at least `overlap` into the last."""
+        if self._pixels is None:
+            self._pixels = tile.new_empty((tile.shape[0], self._width, tile.shape[2]))
+        fade = min(self._overlap, self._covered)
+        start = self._covered - fade
         fresh = tile[:, start - left :]
-        _fade_into(band[:, start:covered], fresh[:, :fade], ramp(fade)[None, :, None])
-        band[:, covered : left + tile.shape[1]] = fresh[:, fade:]
-        covered = left + tile.shape[1]
-    if band is None:
-        raise ValueError("no tiles to blend")
-    return band
+        weights = ramp(fade, tile.device)[None, :, None]
+        _fade_into(self._pixels[:, start : self._covered], fresh[:, :fade], weights)
+        self._pixels[:, self._covered : left + tile.shape[1]] = fresh[:, fade:]
+        self._covered = left + tile.shape[1]
 
 
 class Canvas:
     """A result that is completed from the top down, one band of tiles after the other.
 
-    Rows that the next band still fades into wait in float32; all above are rounded once into
-    the result. `finished` rows are final: a caller that changes its tile size may go on there.
+    Rows that the next band still fades into wait in float32; all above are handed out once.
+    `finished` rows are final: a caller that changes its tile size may go on there.
+
+    Args:
+        height: of the picture.
+        overlap: rows over which a band fades into the next.
     """
 
-    def __init__(self, shape: tuple[int, int, int], dtype: npt.DTypeLike, overlap: int) -> None:
-        self.result: Image = np.empty(shape, dtype)
+    def __init__(self, height: int, overlap: int) -> None:
         self.finished = 0
+        self._height = height
         self._overlap = overlap
-        self._waiting = np.empty((0, *shape[1:]), np.float32)
+        self._waiting: Tensor | None = None
 
     @property
     def complete(self) -> bool:
         """Whether every row is final."""
-        return self.finished == len(self.result)
+        return self.finished == self._height
 
-    def add(self, top: int, band: Float) -> None:
-        """Fade a band `(h, W, C)`, which is used up, over the rows that wait; it begins at `top`.
+    def add(self, top: int, band: Tensor) -> Tensor:
+        """Fade a band `(h,W,C)`, which is used up, over the rows that wait; it begins at `top`.
 
         Bands come from the top down and reach `overlap` rows or more into the one before.
+
+        Returns:
+            The rows from `finished` on that are final now, float32.
         """
         fresh = band[self.finished - top :]
-        waiting = len(self._waiting)
-        _fade_into(self._waiting, fresh[:waiting], ramp(waiting)[:, None, None])
-        fresh[:waiting] = self._waiting
+        if self._waiting is not None:
+            faded = len(self._waiting)
+            weights = ramp(faded, band.device)[:, None, None]
+            _fade_into(self._waiting, fresh[:faded], weights)
+            fresh[:faded] = self._waiting
         bottom = top + len(band)
-        keep = 0 if bottom == len(self.result) else self._overlap
-        end = bottom - keep
-        ready = end - self.finished
-        self.result[self.finished : end] = from_unit(fresh[:ready], self.result.dtype)
-        self._waiting = fresh[ready:].copy()
-        self.finished = end
+        keep = 0 if bottom == self._height else self._overlap
+        ready = bottom - keep - self.finished
+        self._waiting = fresh[ready:].clone()
+        self.finished = bottom - keep
+        return fresh[:ready]
 
 
-def _fade_into(old: Float, new: Float, weights: Float) -> None:
+def _fade_into(old: Tensor, new: Tensor, weights: Tensor) -> None:
     """`old + weights * (new - old)`, in place of `old`."""
     old += weights * (new - old)

@@ -12,6 +12,8 @@ ALL = "all"
 def resolve_device(requested: str) -> torch.device:
     """`auto` (the first CUDA GPU, else the CPU), `cpu`, `cuda`, `cuda:1`, or `mps`.
 
+    `auto` never is `mps`: the scan runs in plain torch there, and compiled on the CPU.
+
     Raises:
         DeviceError: no such device, or it is not present here.
         UsageError: several devices, as `resolve_devices` takes them.

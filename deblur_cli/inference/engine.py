@@ -2,69 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from deblur_cli.checkpoints.load import load_weights
 from deblur_cli.checkpoints.resolve import resolve_weights
 from deblur_cli.errors import UsageError
 from deblur_cli.inference.allocator import reuse_freed_memory
-from deblur_cli.inference.blend import Canvas, blend_across
-from deblur_cli.inference.cost import bytes_per_pixel
-from deblur_cli.inference.device import resolve_device
-from deblur_cli.inference.guard import GuardedNetwork, Outcome
-from deblur_cli.inference.memory import (
-    affordable_tile,
-    network_budget,
-    parse_memory,
-    ran_out_of_memory,
-)
+from deblur_cli.inference.device import resolve_device, resolve_devices
+from deblur_cli.inference.fit import fit_tiles
+from deblur_cli.inference.guard import GuardedNetwork
+from deblur_cli.inference.lanes import lane_to
+from deblur_cli.inference.painting import Painting, Restoration, Style
 from deblur_cli.inference.precision import choose_dtype, dtype_name
-from deblur_cli.inference.samples import Image, check_image, to_unit
-from deblur_cli.inference.tile_size import DEFAULT_OVERLAP, TileChoice, TileSize, check_tile
-from deblur_cli.inference.tiles import Size, smallest_tile, tile_grid
+from deblur_cli.inference.samples import Image, check_image
+from deblur_cli.inference.schedule import Schedule
+from deblur_cli.inference.tile_size import DEFAULT_OVERLAP, TileChoice, check_tile
 from deblur_cli.models import RestorationModel
 
-
-@dataclass(frozen=True)
-class Restoration:
-    """A restored picture and how it came about."""
-
-    image: Image
-    """Shape and dtype of the input."""
-    tile: int
-    """Longest side a tile might have, in pixels."""
-    tiles: int
-    """Tiles that went through the network."""
-    redone: int
-    """Tiles that came out implausible and were redone in float32."""
-    kept: int
-    """Tiles that stayed implausible and were left as they were."""
-    warnings: tuple[str, ...]
-    """What the user should know, one sentence each."""
-
-
-@dataclass
-class _Progress:
-    """What happened to one picture so far."""
-
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    shortages: list[str] = field(default_factory=list)
-
-    def warnings(self) -> tuple[str, ...]:
-        doubtful = (
-            f"the output of {self.outcomes[outcome]} of {self.outcomes.total()} tiles was "
-            f"implausible; {outcome.value}"
-            for outcome in (Outcome.REDONE, Outcome.KEPT)
-            if self.outcomes[outcome]
-        )
-        return (*self.shortages, *doubtful)
+__all__ = ["Deblurrer", "Restoration"]
 
 
 class Deblurrer:
@@ -81,8 +37,9 @@ class Deblurrer:
         tile: side in pixels, 0 for whole pictures, or `auto` for what memory allows.
         overlap: pixels that tiles share; None for the weights' advice, else 32.
         max_memory: bytes, or text like `3GiB`, that the program may take on the device while it
-            restores a tile; None for a safe share of what is free. Decides `auto` tiles. On a CPU
-            the picture's result and one row of tiles in float32 come on top.
+            restores; None for a safe share of what is free. Decides `auto` tiles, and on a GPU how
+            many go through the network at a time. On a CPU the picture's result and one row of
+            tiles in float32 come on top.
         sha256: of the weights, for `settings`.
         advice: the manifest's `inference` table: `tile` and `overlap` where the caller leaves them
             open, `pooling` (train size of local pooling, 0 global), `match_mean` (give every tile
@@ -110,11 +67,11 @@ class Deblurrer:
     ) -> None:
         advice = advice or {}
         self._device = resolve_device(device)
-        self._multiple = model.descriptor.size_multiple
-        self._overlap = int(advice.get("overlap", DEFAULT_OVERLAP)) if overlap is None else overlap
-        check_tile(tile, self._overlap, self._multiple)
-        self._match_mean = bool(advice.get("match_mean", False))
-        self.warnings = tuple(warnings)
+        overlap = int(advice.get("overlap", DEFAULT_OVERLAP)) if overlap is None else overlap
+        multiple = model.descriptor.size_multiple
+        check_tile(tile, overlap, multiple)
+        self._style = Style(overlap, multiple, bool(advice.get("match_mean", False)))
+        self.warnings = (*warnings, *model.cautions(self._device))
         if self._device.type == "cpu":
             reuse_freed_memory()
         pooling = int(advice.get("pooling", 0))
@@ -122,24 +79,39 @@ class Deblurrer:
             model.set_local_pooling(pooling)
         precision = choose_dtype(dtype, self._device, model)
         self._network = GuardedNetwork(model, self._device, precision)
-        limit = self._automatic_limit(advice, max_memory) if tile == "auto" else tile or None
-        self._tile = TileSize(limit, self._overlap, self._multiple)
+        self._lane = lane_to(self._device)
+        with self._lane.computing():
+            self._tiles = fit_tiles(
+                self._network.working,
+                self._device,
+                tile,
+                overlap,
+                int(advice.get("tile", 0)),
+                max_memory,
+            )
         self.settings: dict[str, str | int | float] = {
             "model": name,
             "weights": sha256,
             "dtype": dtype,
             "tile": tile,
-            "overlap": self._overlap,
+            "overlap": overlap,
             "pooling": pooling,
-            "match_mean": self._match_mean,
+            "match_mean": self._style.match_mean,
         }
         """Everything asked for that decides the pixels. What `auto` became is left out: it differs
         between machines and moments, and is no reason to restore a picture again."""
+        self._title = f"{name} on {self._device}, {dtype_name(precision)}"
+
+    @property
+    def summary(self) -> str:
+        """One line for the log: network, device, precision, tiles, and what CUDA graphs are for."""
+        limit = self._tiles.limit
         tiles = "whole pictures" if limit is None else f"tiles of up to {limit}"
-        self.summary = (
-            f"{name} on {self._device}, {dtype_name(precision)}, {tiles}, overlap {self._overlap}"
-        )
-        """One line for the log."""
+        parts = [self._title, tiles, f"overlap {self._style.overlap}"]
+        graphs = self._network.graphs
+        if graphs is not None and graphs.tried:
+            parts.append(f"CUDA graphs for {graphs.kept} of {graphs.tried} tile shapes")
+        return ", ".join(parts)
 
     @classmethod
     def from_pretrained(
@@ -167,25 +139,57 @@ class Deblurrer:
             WeightsError: the weights cannot be had, are damaged or of no known network.
             UsageError, DeviceError: as for `Deblurrer`; an unknown task or model id.
         """
+        only = str(resolve_device(device))
+        fleet = cls.fleet(task, model, weights, only, dtype, tile, overlap, max_memory, offline)
+        return fleet[only]
+
+    @classmethod
+    def fleet(
+        cls,
+        task: str = "motion",
+        model: str | None = None,
+        weights: str | None = None,
+        device: str = "all",
+        dtype: str = "auto",
+        tile: TileChoice = "auto",
+        overlap: int | None = None,
+        max_memory: int | str | None = None,
+        offline: bool = False,
+    ) -> dict[str, Deblurrer]:
+        """Make a Deblurrer for each of several devices; the weights are read once.
+
+        Args:
+            device: names with commas between them, such as `cuda:0,cuda:1`, or `all` CUDA GPUs.
+            task, model, weights, dtype, tile, overlap, max_memory, offline: as for
+                `from_pretrained`, which also says what is raised.
+
+        Returns:
+            The Deblurrers by the names of their devices.
+        """
+        names = [str(one) for one in resolve_devices(device)]
         resolved = resolve_weights(task, model=model, weights=weights, offline=offline)
-        return cls(
-            load_weights(resolved),
-            name=resolved.id,
-            device=device,
-            dtype=dtype,
-            tile=tile,
-            overlap=overlap,
-            max_memory=max_memory,
-            sha256=resolved.sha256,
-            advice=resolved.entry.inference if resolved.entry else None,
-            warnings=resolved.warnings,
-        )
+        network = load_weights(resolved)
+        networks = [network, *(copy.deepcopy(network) for _ in names[1:])]
+        return {
+            name: cls(
+                network,
+                name=resolved.id,
+                device=name,
+                dtype=dtype,
+                tile=tile,
+                overlap=overlap,
+                max_memory=max_memory,
+                sha256=resolved.sha256,
+                advice=resolved.entry.inference if resolved.entry else None,
+                warnings=resolved.warnings,
+            )
+            for name, network in zip(names, networks, strict=True)
+        }
 
     def __call__(self, image: Image, strength: float = 1.0) -> Image:
         """Restore one picture; the `image` of `restore`."""
         return self.restore(image, strength).image
 
-    @torch.inference_mode()
     def restore(self, image: Image, strength: float = 1.0) -> Restoration:
         """Restore one picture.
 
@@ -197,79 +201,33 @@ class Deblurrer:
             RestoreError: not a picture, or memory does not suffice for the smallest tile.
             UsageError: a strength outside [0,1].
         """
-        check_image(image)
+        (restoration,) = self.stream((image,), strength)
+        return restoration
+
+    def stream(self, images: Iterable[Image], strength: float = 1.0) -> Iterator[Restoration]:
+        """Restore pictures one after the other, such as the frames of a video.
+
+        The results are those of `restore`, in the same order. On a CUDA GPU the next picture is
+        brought there while the one before is still computed; for this three pictures are asked for
+        before the first result comes, and what is on the way is lost if one of them is refused.
+
+        Args:
+            images: as for `restore`.
+            strength: as for `restore`.
+
+        Raises:
+            RestoreError: as `restore`, when the picture's turn comes.
+            UsageError: a strength outside [0,1], at once.
+        """
         if not 0 <= strength <= 1:
             raise UsageError(f"a strength of {strength} makes no sense", remedy="use 0 to 1")
-        progress = _Progress()
-        canvas = Canvas(image.shape, image.dtype, self._overlap)
-        side = self._tile.side(Size(*image.shape[:2]))
-        while not self._paint(canvas, image, side, strength, progress):
-            self._tile.shrink(side)
-            smaller = self._tile.side(Size(*image.shape[:2]))
-            progress.shortages.append(f"out of memory: tiles of {side} cut to {smaller} pixels")
-            side = smaller
-        return Restoration(
-            image=canvas.result,
-            tile=side,
-            tiles=progress.outcomes.total(),
-            redone=progress.outcomes[Outcome.REDONE],
-            kept=progress.outcomes[Outcome.KEPT],
-            warnings=progress.warnings(),
-        )
+        return self._stream(images, strength)
 
-    def _paint(
-        self, canvas: Canvas, image: Image, side: int, strength: float, progress: _Progress
-    ) -> bool:
-        """Go on where the canvas stands; False if memory ran out on the way."""
-        rest = image[canvas.finished :]
-        offset = canvas.finished
-        height, width = rest.shape[:2]
-        grid = tile_grid(Size(height, width), side, self._overlap, self._multiple)
-        try:
-            for row in grid.rows():
-                tiles = (
-                    (tile.left, self._restore(rest[tile.rows, tile.columns], strength, progress))
-                    for tile in row
-                )
-                canvas.add(offset + row[0].top, blend_across(tiles, width, self._overlap))
-        except (MemoryError, RuntimeError) as error:
-            if not ran_out_of_memory(error):
-                raise
-        else:
-            return True
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
-        return False
-
-    def _restore(
-        self, pixels: Image, strength: float, progress: _Progress
-    ) -> npt.NDArray[np.float32]:
-        """One tile `(h,w,3)` through the network, as float32 with full scale at 1."""
-        x = torch.from_numpy(to_unit(pixels)).permute(2, 0, 1)[None].to(self._device)
-        restored, outcome = self._network(x)
-        progress.outcomes[outcome] += 1
-        if self._match_mean and outcome is not Outcome.KEPT:
-            restored = restored + (_mean_colour(x) - _mean_colour(restored))
-        mixed = torch.lerp(x, restored, strength)
-        return np.ascontiguousarray(mixed[0].permute(1, 2, 0).cpu().numpy())
-
-    def _automatic_limit(
-        self, advice: Mapping[str, int | bool], max_memory: int | str | None
-    ) -> int:
-        allowed = parse_memory(max_memory) if isinstance(max_memory, str) else max_memory
-        cost = bytes_per_pixel(self._network.working, self._device)
-        budget = network_budget(self._device, allowed)
-        affordable = affordable_tile(budget, cost, self._multiple)
-        smallest = smallest_tile(self._overlap, self._multiple)
-        if affordable < smallest and allowed is not None:
-            needed = allowed - budget + int(cost * smallest**2)
-            raise UsageError(
-                f"the memory limit of {allowed >> 20} MiB is too small for this network",
-                remedy=f"allow {(needed >> 20) + 1} MiB or more",
-            )
-        advised = int(advice.get("tile", 0)) or affordable
-        return max(min(affordable, advised), smallest)
-
-
-def _mean_colour(x: Tensor) -> Tensor:
-    return x.mean(dim=(-2, -1), keepdim=True)
+    def _stream(self, images: Iterable[Image], strength: float) -> Iterator[Restoration]:
+        schedule = Schedule(self._network, self._lane, self._tiles)
+        for image in images:
+            check_image(image)
+            schedule.add(Painting(image, strength, self._style, self._lane))
+            yield from (painting.restoration() for painting in schedule.complete())
+        schedule.settle()
+        yield from (painting.restoration() for painting in schedule.complete())

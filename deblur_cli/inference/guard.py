@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import copy
 from enum import Enum
+from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from deblur_cli.inference.graphs import CudaRecorder, GraphedNetwork
 from deblur_cli.models import RestorationModel
 
 CELL = 128
@@ -35,13 +36,15 @@ class Outcome(Enum):
     KEPT = "left as it was"
 
 
-def plausible(restored: Tensor, original: Tensor) -> bool:
-    """Whether `restored` can be a deblurred `original`, both `(1,3,H,W)` float32 in [0,1]."""
-    if not bool(restored.isfinite().all()):
-        return False
-    shift = _cell_means(restored - original).abs().amax()
-    excess = _cell_means((restored - restored.clamp(0, 1)).abs()).amax()
-    return bool((shift <= LARGEST_SHIFT) & (excess <= LARGEST_EXCESS))
+def plausible(restored: Tensor, original: Tensor) -> Tensor:
+    """Which images of `restored` can be deblurred ones of `original`; both `(B,3,H,W)` float32.
+
+    Returns:
+        `(B,)` bool, on their device. A mean that is no number, or infinite, compares as false.
+    """
+    shift = _largest_cell_mean(restored - original)
+    excess = _largest_cell_mean((restored - restored.clamp(0, 1)).abs())
+    return (shift <= LARGEST_SHIFT) & (excess <= LARGEST_EXCESS)
 
 
 class GuardedNetwork:
@@ -61,15 +64,45 @@ class GuardedNetwork:
         if not self._exact:
             self.working.set_precision(dtype)
         _place(self.working, device)
+        self.graphs = (
+            GraphedNetwork(self.working, CudaRecorder(device)) if device.type == "cuda" else None
+        )
 
-    def __call__(self, x: Tensor) -> tuple[Tensor, Outcome]:
-        """Restore one tile `(1,3,H,W)` float32; implausible even in float32, it stays as it is."""
-        restored: Tensor = self.working(x)
-        if plausible(restored, x):
+    def attempt(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Restore images `(B,3,H,W)` float32, and say which of them `(B,)` are plausible.
+
+        The host does not wait for the device.
+        """
+        restored: Tensor = (self.graphs or self.working)(x)
+        return restored, plausible(restored, x)
+
+    def take_notes(self) -> list[str]:
+        """What the user should know since the last time."""
+        if self.graphs is None or not self.graphs.notes:
+            return []
+        notes, self.graphs.notes = self.graphs.notes, []
+        return notes
+
+    def release(self) -> None:
+        """Free memory that only makes it faster."""
+        if self.graphs is not None:
+            self.graphs.give_up()
+
+    def judge(self, x: Tensor, restored: Tensor, passed: bool) -> tuple[Tensor, Outcome]:
+        """What to make of one image `(1,3,H,W)` and its restoration.
+
+        Implausible ones are redone in float32; if they still are, they stay as they were.
+
+        Args:
+            x: the image.
+            restored: what `attempt` made of it.
+            passed: whether that is plausible.
+        """
+        if passed:
             return restored, Outcome.RESTORED
         if not self._exact:
             restored = _place(self._original, self._device)(x)
-            if plausible(restored, x):
+            if bool(plausible(restored, x)):
                 return restored, Outcome.REDONE
         return x, Outcome.KEPT
 
@@ -79,6 +112,29 @@ def _place(model: RestorationModel, device: torch.device) -> RestorationModel:
     return placed
 
 
-def _cell_means(values: Tensor) -> Tensor:
-    height, width = values.shape[-2:]
-    return F.adaptive_avg_pool2d(values, (-(-height // CELL), -(-width // CELL)))
+def _largest_cell_mean(values: Tensor) -> Tensor:
+    """Largest magnitude per image, `(B,)`.
+
+    Means are taken down the columns first, as a matrix product: no pooling kernel is made for
+    few and large cells, and some devices have none for cells of unequal size.
+    """
+    _, channels, height, width = values.shape
+    rows = values.permute(0, 2, 3, 1).flatten(2)
+    strips = _averages(height, values.device) @ rows
+    cells = _averages(width, values.device) @ strips.reshape(len(rows), -1, width, channels)
+    largest: Tensor = cells.abs().flatten(1).amax(1)
+    return largest
+
+
+@lru_cache(maxsize=64)
+def _averages(length: int, device: torch.device) -> Tensor:
+    """A matrix `(cells, length)` whose rows average over one cell each.
+
+    Cells are as long as one another, but for a pixel, which two neighbours may share.
+    """
+    count = -(-length // CELL)
+    matrix = torch.zeros((count, length))
+    for cell in range(count):
+        inside = slice(cell * length // count, -(-(cell + 1) * length // count))
+        matrix[cell, inside] = 1 / (inside.stop - inside.start)
+    return matrix.to(device)

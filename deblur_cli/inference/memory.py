@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 import torch
@@ -10,16 +9,25 @@ import torch
 from deblur_cli.errors import UsageError
 from deblur_cli.inference.free_memory import free_memory, resident_memory
 
-SHARE_OF_FREE = 0.5
-"""Without a budget, the network may use this share of the memory that is free."""
+SHARE = 0.5
+"""The network's share of what is free, or, on a GPU, of what it may take at most. The rest is for
+pictures, for what the allocator keeps, and on a GPU for CUDA graphs, as large as the network."""
 
 CPU_BUDGET = 3 << 29
-"""... and on a CPU no more than this (1.5 GiB): a photo of 24 megapixels then fits into 3 GiB."""
+"""On a CPU no more than this (1.5 GiB): a photo of 24 megapixels then fits into 3 GiB."""
 
-LARGEST_TILE = 1024
-"""Side of the largest automatic tile; beyond it nothing gets faster."""
+LARGEST_TILE = {"cuda": 2048}
+"""Side of the largest automatic tile by type of device; beyond it nothing gets faster."""
 
-_CPU_SHORTAGES = ("DefaultCPUAllocator", "could not create a primitive")
+LARGEST_TILE_ELSEWHERE = 1024
+
+_SHORTAGES = (
+    "DefaultCPUAllocator",
+    "could not create a primitive",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -38,7 +46,7 @@ def parse_memory(text: str) -> int:
 
 
 def network_budget(device: torch.device, max_memory: int | None) -> int:
-    """Bytes the network's tensors may take while it restores one tile.
+    """Bytes the network's tensors may take while it restores what goes through it at a time.
 
     Args:
         device: where the network runs.
@@ -48,10 +56,11 @@ def network_budget(device: torch.device, max_memory: int | None) -> int:
     Raises:
         UsageError: the program alone takes more than `max_memory`.
     """
+    if device.type != "cpu":
+        return int((free_memory(device) if max_memory is None else max_memory) * SHARE)
     if max_memory is None:
-        share = int(free_memory(device) * SHARE_OF_FREE)
-        return min(share, CPU_BUDGET) if device.type == "cpu" else share
-    held = resident_memory() if device.type == "cpu" else 0
+        return min(int(free_memory(device) * SHARE), CPU_BUDGET)
+    held = resident_memory()
     if held >= max_memory:
         raise UsageError(
             f"the memory limit of {max_memory >> 20} MiB is used up before the first tile",
@@ -60,17 +69,39 @@ def network_budget(device: torch.device, max_memory: int | None) -> int:
     return max_memory - held
 
 
-def affordable_tile(budget: int, bytes_per_pixel: float, multiple: int) -> int:
-    """Side of the largest tile within `budget` bytes and `LARGEST_TILE`, in steps of `multiple`."""
-    side = min(LARGEST_TILE, math.isqrt(int(budget / bytes_per_pixel)))
-    return side // multiple * multiple
+def check_budget(device: torch.device, max_memory: int, budget: int, needed: int) -> None:
+    """Refuse a limit within which not even the smallest tile can be restored.
+
+    Args:
+        device: where the network runs.
+        max_memory: the limit.
+        budget: what `network_budget` made of it.
+        needed: bytes the network takes for the smallest tile.
+
+    Raises:
+        UsageError: names the limit it takes.
+    """
+    if needed <= budget:
+        return
+    enough = max_memory - budget + needed if device.type == "cpu" else int(needed / SHARE)
+    raise UsageError(
+        f"the memory limit of {max_memory >> 20} MiB is too small for this network",
+        remedy=f"allow {(enough >> 20) + 1} MiB or more",
+    )
+
+
+def affordable_pixels(device: torch.device, budget: int, bytes_per_pixel: float) -> int:
+    """Pixels that may go through the network at a time: within `budget`, and worth it."""
+    largest = LARGEST_TILE.get(device.type, LARGEST_TILE_ELSEWHERE)
+    return min(largest**2, int(budget / bytes_per_pixel))
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
     """Whether an exception of torch or numpy means that an allocation failed.
 
-    On the CPU torch has no class of its own for that, only its allocator's message or oneDNN's.
+    Torch has a class of its own for its GPU allocator; the CPU's and the libraries it calls have
+    only their messages.
     """
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(sign in str(error) for sign in _CPU_SHORTAGES)
+        isinstance(error, RuntimeError) and any(sign in str(error) for sign in _SHORTAGES)
     )

@@ -1,4 +1,4 @@
-"""Sample values of pictures as the unit range [0,1] and back, in numpy."""
+"""Sample values of pictures as the unit range [0,1] and back."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from deblur_cli.errors import RestoreError
 
 Image = npt.NDArray[Any]
 """HWC, RGB, uint8, uint16 or float32 in [0,1]."""
 
-FULL_SCALE = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1}
+FULL_SCALE = {torch.uint8: 255, torch.uint16: 65535, torch.float32: 1}
 
 
 def check_image(image: Image) -> None:
@@ -26,23 +28,33 @@ def check_image(image: Image) -> None:
             f"a picture has the shape (height, width, 3), this one has {image.shape}",
             remedy="convert it to RGB",
         )
-    if image.dtype not in FULL_SCALE:
+    if image.dtype not in map(numpy_dtype, FULL_SCALE):
         raise RestoreError(
             f"samples are uint8, uint16 or float32, not {image.dtype}",
             remedy="convert the array",
         )
 
 
-def to_unit(image: Image) -> npt.NDArray[np.float32]:
-    """Samples of any supported dtype as float32 in C order, full scale at 1."""
-    return image.astype(np.float32, order="C") / np.float32(FULL_SCALE[image.dtype])
+def numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
+    """The dtype of the same name."""
+    return np.dtype(str(dtype).removeprefix("torch."))
 
 
-def from_unit(values: npt.NDArray[np.float32], dtype: npt.DTypeLike) -> Image:
+def torch_dtype(dtype: np.dtype[Any]) -> torch.dtype:
+    """The sample dtype of the same name."""
+    found: torch.dtype = getattr(torch, dtype.name)
+    return found
+
+
+def to_unit(samples: Tensor) -> Tensor:
+    """Samples `(B,H,W,3)` as channels_last `(B,3,H,W)` float32, full scale at 1."""
+    values = samples.permute(0, 3, 1, 2)
+    full_scale = FULL_SCALE[samples.dtype]
+    return values if full_scale == 1 else values.to(torch.float32).div_(full_scale)
+
+
+def from_unit(values: Tensor, dtype: torch.dtype) -> Tensor:
     """float32 values clipped to [0,1] and, for integer dtypes, rounded to the nearest sample."""
-    clipped = np.clip(values, 0, 1)
-    kind = np.dtype(dtype)
-    if kind == np.float32:
-        return clipped
-    clipped *= FULL_SCALE[kind]
-    return np.rint(clipped, out=clipped).astype(kind)
+    clipped = values.clamp(0, 1)
+    full_scale = FULL_SCALE[dtype]
+    return clipped if full_scale == 1 else clipped.mul_(full_scale).round_().to(dtype)

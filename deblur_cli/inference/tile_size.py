@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from deblur_cli.errors import RestoreError, UsageError
@@ -13,6 +14,18 @@ TileChoice = int | Literal["auto"]
 DEFAULT_OVERLAP = 32
 
 
+@dataclass(frozen=True)
+class Cut:
+    """How a picture is cut into tiles."""
+
+    side: int
+    """Longest side a tile may have, in pixels."""
+    tile: Size
+    """What tiles have."""
+    together: int
+    """Tiles that go through the network at a time."""
+
+
 class TileSize:
     """The tile side in use; it only shrinks, and what was learnt holds for the next picture.
 
@@ -20,30 +33,46 @@ class TileSize:
         limit: largest side; None for whole pictures.
         overlap: pixels that neighbouring tiles share at least.
         multiple: the network's size multiple.
+        at_once: pixels of all tiles that go through the network at a time; a single tile may have
+            more.
     """
 
-    def __init__(self, limit: int | None, overlap: int, multiple: int) -> None:
-        self._limit = limit
+    def __init__(self, limit: int | None, overlap: int, multiple: int, at_once: int = 0) -> None:
+        self.limit = limit
+        self.at_once = at_once
         self._multiple = multiple
         self._smallest = smallest_tile(overlap, multiple)
 
     def side(self, picture: Size) -> int:
         """Side of the tiles for a picture of this size."""
         whole = max(whole_tile(picture, self._multiple), self._smallest)
-        return whole if self._limit is None else min(whole, self._limit)
+        return whole if self.limit is None else min(whole, self.limit)
 
-    def shrink(self, side: int) -> None:
-        """Halve the tiles because `side` did not fit into memory.
+    def shrink(self, picture: Size, cut: Cut) -> str:
+        """Halve what goes through the network at a time because it did not fit into memory.
+
+        Args:
+            picture: the size of the one at fault.
+            cut: how that was cut.
+
+        Returns:
+            What has changed, for the user.
 
         Raises:
-            RestoreError: `side` is the smallest useful tile already.
+            RestoreError: it was a single tile of the smallest useful size.
         """
-        if side <= self._smallest:
+        if cut.together > 1:
+            fewer = cut.together // 2
+            self.at_once = fewer * cut.tile.pixels
+            return f"out of memory: {cut.together} tiles at a time cut to {fewer}"
+        if cut.side <= self._smallest:
             raise RestoreError(
-                f"not enough memory even for tiles of {side} pixels",
+                f"not enough memory even for tiles of {cut.side} pixels",
                 remedy="close other programs, or use another device",
             )
-        self._limit = max(side // 2 // self._multiple * self._multiple, self._smallest)
+        self.at_once = min(self.at_once, cut.tile.pixels // 2)
+        self.limit = max(cut.side // 2 // self._multiple * self._multiple, self._smallest)
+        return f"out of memory: tiles of {cut.side} cut to {self.side(picture)} pixels"
 
 
 def check_tile(tile: TileChoice, overlap: int, multiple: int) -> None:

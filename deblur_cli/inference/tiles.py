@@ -15,6 +15,11 @@ class Size:
     height: int
     width: int
 
+    @property
+    def pixels(self) -> int:
+        """How many there are."""
+        return self.height * self.width
+
 
 @dataclass(frozen=True, slots=True)
 class Region:

@@ -18,13 +18,25 @@ def feature_map_of(tokens: Tensor, height: int, width: int) -> Tensor:
 
 
 class LayerNorm(nn.LayerNorm):
-    """Layer norm over the last dimension, float32 inside, in the input's dtype outside."""
+    """Layer norm over the last dimension, float32 inside, in the input's dtype outside.
+
+    A GPU's kernel wants the weights in the input's dtype and forms its sums in float32 all the
+    same, so nothing but the weights is converted: no float32 copy of the input is made.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise `(...,C)` over C."""
-        if x.dtype == self.weight.dtype or x.device.type == "cpu":
+        if x.dtype == self.weight.dtype or _takes_float32_weights(x):
             return super().forward(x)
-        return super().forward(x.float()).to(x.dtype)
+        if torch.is_autocast_enabled(x.device.type):
+            return super().forward(x).to(x.dtype)
+        weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)
+        return F.layer_norm(x, self.normalized_shape, weight, bias, self.eps)
+
+
+def _takes_float32_weights(x: Tensor) -> bool:
+    """Whether torch's layer norm takes them beside a half-precision `x`."""
+    return x.device.type == "cpu"
 
 
 class LayerNorm2d(LayerNorm):
@@ -36,6 +48,21 @@ class LayerNorm2d(LayerNorm):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise `(B,C,H,W)` over C; the result is channels_last."""
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class UncentredNorm(nn.Module):
+    """Restormer's layer norm without a bias: the mean counts in the variance, but stays."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Divide `(...,C)` by its standard deviation over C; float32 inside."""
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        variance = wide.var(-1, correction=0, keepdim=True)
+        return (wide * torch.rsqrt(variance + self.eps) * self.weight).to(x.dtype)
 
 
 def simple_gate(x: Tensor) -> Tensor:
@@ -69,9 +96,23 @@ class Pointwise(nn.Conv2d):
         if scale is not None:
             weight = weight * scale[:, None, None, None].to(weight.dtype)
             bias = None if bias is None else bias * scale.to(bias.dtype)
-        if not _prefers_onednn(x, weight):
-            return F.conv2d(x, weight, bias)
-        return _onednn_pointwise(x, weight, bias)
+        if _prefers_onednn(x, weight):
+            return _onednn_pointwise(x, weight, bias)
+        if _prefers_matrices(x):
+            return _matrix_pointwise(x, weight, bias)
+        return F.conv2d(x, weight, bias)
+
+
+def _prefers_matrices(x: Tensor) -> bool:
+    """Whether to step around cuDNN, which adds the bias in a pass of its own; cuBLAS does not."""
+    return x.device.type == "cuda"
+
+
+def _matrix_pointwise(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The 1x1 convolution as one matrix product over all pixels; the result is channels_last."""
+    tokens = tokens_of(x)
+    product = F.linear(tokens.flatten(0, 1), weight.flatten(1), bias)
+    return feature_map_of(product.reshape(*tokens.shape[:2], -1), *x.shape[-2:])
 
 
 def _prefers_onednn(x: Tensor, weight: Tensor) -> bool:

@@ -11,6 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deblur_cli.models.mamba import Mamba
+from deblur_cli.ops.backends import slow_backend_warning
+
 
 class Network(nn.Module, ABC):
     """A bare network, with the parameter names and outputs of its release."""
@@ -18,9 +21,12 @@ class Network(nn.Module, ABC):
     size_multiple: int
     """Heights and widths are padded to multiples of this."""
 
+    final_output: int = -1
+    """Which of the outputs is the result; the release decides their order."""
+
     @abstractmethod
     def forward(self, image: Tensor, side_outputs: bool = True) -> list[Tensor]:
-        """Restore `(B,3,H,W)` at every scale, coarse to fine; padded, full resolution last."""
+        """Restore `(B,3,H,W)` at every scale, or at the last one only; the result may be padded."""
 
     @abstractmethod
     def set_local_pooling(self, train_size: int | None) -> None:
@@ -69,7 +75,7 @@ class RestorationModel(nn.Module):
         multiple = self.descriptor.size_multiple
         padding = (0, -width % multiple, 0, -height % multiple)
         padded = F.pad(x, padding, mode="replicate") if any(padding) else x
-        restored: Tensor = self.network(padded, side_outputs=False)[-1]
+        restored: Tensor = self.network(padded, side_outputs=False)[self.network.final_output]
         return restored[..., :height, :width].float()
 
     def set_precision(self, dtype: torch.dtype) -> RestorationModel:
@@ -84,6 +90,16 @@ class RestorationModel(nn.Module):
                 module.weight.data = module.weight.data.to(dtype)
         self.precision = dtype
         return self
+
+    def cautions(self, device: torch.device) -> list[str]:
+        """What the user should know before it runs on `device`.
+
+        Raises:
+            UsageError, DeviceError: as `deblur_cli.ops.resolve_backend`.
+        """
+        scans = any(isinstance(module, Mamba) for module in self.modules())
+        slow = slow_backend_warning(device) if scans else None
+        return [] if slow is None else [slow]
 
     def set_local_pooling(self, train_size: int | None) -> RestorationModel:
         """Pool as far as training patches of this side reached; None pools globally."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from deblur_cli.errors import WeightsError
 
-WRAPPERS = ("state_dict", "params_ema", "params", "model")
+WRAPPERS = ("learner", "average", "state_dict", "params_ema", "params", "model")
 PREFIXES = ("module.", "network.")
 
 
@@ -27,14 +26,14 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise WeightsError("there is no such weights file", path=path)
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else read_pickle(path)
     return unwrap(content, path)
 
 
 def unwrap(content: object, path: Path) -> dict[str, Tensor]:
     """Strip `{'state_dict': ...}`-like wrappers and `module.`-like prefixes."""
     while isinstance(content, dict) and (
-        wrapper := next((w for w in WRAPPERS if w in content), None)
+        wrapper := next((w for w in WRAPPERS if content.get(w) is not None), None)
     ):
         content = content[wrapper]
     if not isinstance(content, dict) or not content:
@@ -49,7 +48,15 @@ def unwrap(content: object, path: Path) -> dict[str, Tensor]:
     return content
 
 
+def count_children(state: Mapping[str, Tensor], prefix: str) -> int:
+    """How many modules a state dict names right behind `prefix`, such as `decoders.0.`."""
+    return len({key[len(prefix) :].split(".")[0] for key in state if key.startswith(prefix)})
+
+
 def _read_safetensors(path: Path) -> object:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
         return load_file(path)
     except (SafetensorError, OSError) as error:
@@ -58,7 +65,12 @@ def _read_safetensors(path: Path) -> object:
         ) from error
 
 
-def _read_pickle(path: Path) -> object:
+def read_pickle(path: Path) -> object:
+    """The content of a `.pth`/`.pt`/`.ckpt` pickle: tensors in lists and dictionaries, and no code.
+
+    Raises:
+        WeightsError: the file is damaged, or would run code when read.
+    """
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

@@ -20,6 +20,13 @@ def test_auto_is_a_gpu_if_there_is_one_else_the_cpu(monkeypatch: pytest.MonkeyPa
     assert resolve_device("auto") == torch.device("cuda")
 
 
+def test_auto_never_is_mps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert resolve_device("auto") == torch.device("cpu")
+    assert resolve_device("mps") == torch.device("mps")
+
+
 @pytest.mark.usefixtures("two_gpus")
 def test_a_gpu_that_is_not_there_is_refused() -> None:
     assert resolve_device("cuda:1") == torch.device("cuda:1")

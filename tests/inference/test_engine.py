@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deblur_cli.errors import DeviceError, RestoreError, UsageError
-from deblur_cli.inference import engine
+from deblur_cli.inference import engine, fit
 from deblur_cli.inference.engine import Deblurrer
 from tests.inference.fakes import FakeModel, NaNBelowFloat32, OutOfMemoryAbove, convolution
 
@@ -198,7 +198,7 @@ def test_other_failures_are_not_hidden() -> None:
 
 
 def test_automatic_tiles_follow_the_memory_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "bytes_per_pixel", lambda model, device: 1000.0)
+    monkeypatch.setattr(fit, "bytes_per_pixel", lambda model, device: 1000.0)
     monkeypatch.setattr("deblur_cli.inference.memory.resident_memory", lambda: 100 << 20)
     generous = identity(max_memory="1000MiB").restore(picture(10, 1500))
     modest = identity(max_memory="200MiB").restore(picture(10, 1500))
@@ -222,7 +222,7 @@ def test_the_weights_advice_counts_where_the_caller_leaves_it_open() -> None:
 
 def test_settings_do_not_depend_on_what_automatic_became(monkeypatch: pytest.MonkeyPatch) -> None:
     roomy = identity().settings
-    monkeypatch.setattr(engine, "bytes_per_pixel", lambda model, device: 1e6)
+    monkeypatch.setattr(fit, "bytes_per_pixel", lambda model, device: 1e6)
     assert identity().settings == roomy
     assert identity(tile=128).settings != roomy
     assert identity(sha256="f" * 64).settings != roomy

@@ -8,13 +8,17 @@ from deblur_cli.inference import memory
 from deblur_cli.inference.memory import (
     CPU_BUDGET,
     LARGEST_TILE,
-    affordable_tile,
+    LARGEST_TILE_ELSEWHERE,
+    affordable_pixels,
+    check_budget,
     network_budget,
     parse_memory,
     ran_out_of_memory,
 )
+from deblur_cli.inference.tiles import Size, tile_grid
 
 CPU = torch.device("cpu")
+GPU = torch.device("cuda")
 
 
 @pytest.mark.parametrize(
@@ -56,10 +60,41 @@ def test_a_limit_counts_what_the_process_holds_already(monkeypatch: pytest.Monke
         network_budget(CPU, 300 << 20)
 
 
-def test_the_tile_fits_the_budget_and_the_multiple() -> None:
-    assert affordable_tile(1000 * 500**2, 1000, 16) == 496
-    assert affordable_tile(1 << 50, 1000, 16) == LARGEST_TILE
-    assert affordable_tile(1000, 1000, 16) == 0
+def test_on_a_gpu_half_of_a_limit_is_for_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda device: 40 << 30)
+    monkeypatch.setattr(memory, "resident_memory", lambda: 1 << 40)
+    assert network_budget(GPU, None) == 20 << 30
+    assert network_budget(GPU, 8 << 30) == 4 << 30
+
+
+@pytest.mark.parametrize("device", [CPU, GPU])
+def test_a_limit_that_is_too_small_names_one_that_is_not(
+    device: torch.device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "resident_memory", lambda: 100 << 20)
+    needed = 50 << 20
+    limit = 101 << 20 if device == CPU else 60 << 20
+    with pytest.raises(UsageError, match="too small for this network") as caught:
+        check_budget(device, limit, network_budget(device, limit), needed)
+    enough = int(str(caught.value.remedy).split()[1]) << 20
+    check_budget(device, enough, network_budget(device, enough), needed)
+    tight = enough - (2 << 20)
+    with pytest.raises(UsageError):
+        check_budget(device, tight, network_budget(device, tight), needed)
+
+
+def test_what_goes_through_the_network_fits_the_budget() -> None:
+    assert affordable_pixels(CPU, 1000 * 500**2, 1000) == 500**2
+    assert affordable_pixels(CPU, 1000, 1000) == 1
+    assert affordable_pixels(CPU, 1 << 50, 1000) == LARGEST_TILE_ELSEWHERE**2
+    assert affordable_pixels(GPU, 1 << 50, 1000) == LARGEST_TILE["cuda"] ** 2
+
+
+def test_a_frame_is_one_tile_on_a_gpu_and_a_large_photo_a_few() -> None:
+    largest = LARGEST_TILE["cuda"]
+    assert largest >= 1280
+    grid = tile_grid(Size(4000, 6000), largest, 32, 16)
+    assert len(grid.tops) * len(grid.lefts) <= 6
 
 
 def test_the_real_cpu_allocator_is_recognised() -> None:
@@ -70,6 +105,18 @@ def test_the_real_cpu_allocator_is_recognised() -> None:
 
 def test_a_shortage_inside_onednn_is_recognised() -> None:
     assert ran_out_of_memory(RuntimeError("could not create a primitive"))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "CUDA error: out of memory\nCUDA kernel errors might be reported later",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_a_shortage_inside_a_gpu_library_is_recognised(message: str) -> None:
+    assert ran_out_of_memory(RuntimeError(message))
 
 
 def test_other_errors_are_not_taken_for_a_shortage() -> None:

@@ -63,6 +63,10 @@ def test_automatic_on_a_gpu(
     assert choose_dtype("auto", torch.device("cuda"), IDENTITY) == expected
 
 
+def test_automatic_elsewhere_is_float32() -> None:
+    assert choose_dtype("auto", torch.device("mps"), IDENTITY) == torch.float32
+
+
 def test_the_faster_precision_pays(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = {torch.float32: 1.0, torch.bfloat16: 0.5}
     monkeypatch.setattr(precision, "_seconds", lambda model, x: seconds[model.precision])

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import uniform_filter
 
+from deblur_cli.models import layers
 from deblur_cli.models.layers import (
     AveragePool,
+    LayerNorm,
     LayerNorm2d,
     Pointwise,
     box_mean,
@@ -30,13 +32,13 @@ def test_box_means_equal_unfolded_means(height: int, width: int, data: st.DataOb
 
 
 def test_box_means_lose_nothing_on_a_large_map() -> None:
-    x = 100 + torch.rand(1, 2, 720, 1280)
+    x = 100 + torch.rand((1, 2, 720, 1280), generator=torch.Generator().manual_seed(0))
     size = 385
     exact = np.stack([uniform_filter(plane, size) for plane in x[0].double().numpy()])
     half = size // 2
     inside = exact[:, half : 720 - half, half : 1280 - half]
     difference = box_mean(x, (size, size))[0].double().numpy() - inside
-    assert np.abs(difference).max() < 2e-5  # one rounding of a float32 near 100
+    assert np.abs(difference).max() < 4e-5  # a few roundings of a float32 near 100
 
 
 def test_the_pool_is_global_without_a_window_or_with_one_that_covers_the_map() -> None:
@@ -69,6 +71,36 @@ def test_layer_norm_is_over_channels(dtype: torch.dtype) -> None:
     tolerance = 1e-5 if dtype == torch.float32 else 3e-2
     assert norm(x).dtype == dtype
     torch.testing.assert_close(norm(x).double(), expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_layer_norm_as_on_a_gpu_loses_only_the_rounding_of_its_weights(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    norm = LayerNorm(64)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    x = (100 + torch.randn(500, 64)).to(dtype)
+    centred = x.double() - x.double().mean(-1, keepdim=True)
+    unit = centred / (x.double().var(-1, correction=0, keepdim=True) + norm.eps).sqrt()
+    weight, bias = norm.weight.to(dtype).double(), norm.bias.to(dtype).double()
+    monkeypatch.setattr(layers, "_takes_float32_weights", lambda x: False)
+    normalised = norm(x)
+    assert normalised.dtype == dtype
+    step = torch.finfo(dtype).eps
+    torch.testing.assert_close(normalised.double(), unit * weight + bias, rtol=step, atol=step)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_the_matrix_product_for_gpus_is_the_1x1_convolution(
+    bias: bool, layout: torch.memory_format
+) -> None:
+    conv = Pointwise(5, 7, bias=bias).to(memory_format=torch.channels_last)
+    x = torch.rand(2, 5, 4, 6).contiguous(memory_format=layout)
+    product = layers._matrix_pointwise(x, conv.weight, conv.bias)
+    torch.testing.assert_close(product, torch.nn.functional.conv2d(x, conv.weight, conv.bias))
+    assert product.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_scale_folded_into_a_pointwise_convolution_scales_its_output() -> None:

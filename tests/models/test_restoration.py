@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from deblur_cli.models import RestorationModel, create_model
 from tests.recipe_weights import fill_by_recipe
+from tests.waiting import NoWaiting
 
 TINY = {"width": 8, "encoder_blocks": (1, 1), "decoder_blocks": (1, 1), "state_size": 8}
 
@@ -48,11 +49,35 @@ def test_a_multiple_of_the_size_needs_no_padding(model: RestorationModel) -> Non
         assert torch.equal(model(image), model.network(image)[-1])
 
 
-def test_images_of_a_batch_do_not_touch_each_other(model: RestorationModel) -> None:
-    images = torch.rand(3, 3, 16, 16)
+@pytest.mark.parametrize("pooling", [None, 16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_images_of_a_batch_do_not_touch_each_other(pooling: int | None, dtype: torch.dtype) -> None:
+    model = create_model("algnet", **TINY).eval()
+    fill_by_recipe(model.network, seed=3)
+    model.set_local_pooling(pooling).set_precision(dtype)
+    images = torch.rand(3, 3, 24, 24)
+    others = torch.stack([10 * images[0], images[1], torch.zeros(3, 24, 24)])
     with torch.no_grad():
-        together, alone = model(images), torch.cat([model(image[None]) for image in images])
-    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+        alone, among, among_others = model(images[1:2]), model(images), model(others)
+    assert torch.equal(among[1], among_others[1])
+    tolerance = 1e-5 if dtype == torch.float32 else 5e-3
+    torch.testing.assert_close(among[1:2], alone, rtol=0, atol=tolerance)
+
+
+def test_the_host_waits_for_nothing_inside(
+    model: RestorationModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEBLUR_SCAN_BACKEND", "torch")
+    with torch.no_grad(), NoWaiting():
+        model(torch.rand(2, 3, 21, 16))
+
+
+def test_a_device_without_a_fast_scan_is_worth_a_caution(model: RestorationModel) -> None:
+    assert model.cautions(torch.device("cpu")) == []
+    (caution,) = model.cautions(torch.device("mps"))
+    assert "slow" in caution
+    no_scan = create_model("algnet", **TINY, global_levels=())
+    assert no_scan.cautions(torch.device("mps")) == []
 
 
 def test_half_precision_stays_close_and_keeps_scan_parameters() -> None:
