@@ -15,17 +15,19 @@ from torch import Tensor, nn
 BLOCK_SCALES = ("inside_all", "lamb_g", "lamb_l", "beta", "gamma")
 
 
-def fill_by_recipe(network: nn.Module, seed: int) -> None:
-    """Overwrite every entry of the network's state dict."""
+def fill_by_recipe(network: nn.Module, seed: int, gain: float = 1.0) -> None:
+    """Overwrite every entry of the network's state dict; `gain` scales matrices and kernels."""
     state = network.state_dict()
-    network.load_state_dict({key: _entry(seed, key, value) for key, value in state.items()})
+    network.load_state_dict({key: _entry(seed, key, value, gain) for key, value in state.items()})
 
 
-def _entry(seed: int, key: str, like: Tensor) -> Tensor:
+def _entry(seed: int, key: str, like: Tensor, gain: float) -> Tensor:
     noise = _uniform(seed, key, like.numel()).reshape(tuple(like.shape))
     leaf = key.rsplit(".", 1)[-1]
     if leaf == "A_log":
         values = np.log(np.arange(1, like.shape[1] + 1))[None] + 0.2 * noise
+    elif leaf == "weight" and like.shape == (1,):  # a slope under many names
+        values = np.full(1, 0.3)
     elif leaf == "D" or (leaf == "weight" and like.ndim == 1):
         values = 1 + 0.2 * noise
     elif key.endswith("dt_proj.bias"):
@@ -36,7 +38,7 @@ def _entry(seed: int, key: str, like: Tensor) -> Tensor:
         values = 0.1 * noise
     else:
         fan_in = int(np.prod(like.shape[1:]))
-        values = np.sqrt(3 / fan_in) * noise
+        values = gain * np.sqrt(3 / fan_in) * noise
     return torch.from_numpy(values.astype(np.float32))
 
 

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from torch import Tensor
 
 from deblur_cli.errors import UsageError
+from deblur_cli.models.state_dict import count_children
 
 Fusion = Literal["release", "paper", "sum", "concat"]
 
@@ -105,9 +106,9 @@ def infer_config(state: Mapping[str, Tensor]) -> ALGNetConfig | None:
     )
     return ALGNetConfig(
         width=state["intro.weight"].shape[0],
-        encoder_blocks=tuple(_count(state, f"encoders.{k}.") for k in range(levels)),
-        middle_blocks=_count(state, "middle_blks."),
-        decoder_blocks=tuple(_count(state, f"decoders.{k}.") for k in range(levels)),
+        encoder_blocks=tuple(count_children(state, f"encoders.{k}.") for k in range(levels)),
+        middle_blocks=count_children(state, "middle_blks."),
+        decoder_blocks=tuple(count_children(state, f"decoders.{k}.") for k in range(levels)),
         state_size=state_sizes.pop() if state_sizes else 32,
         stem=math.isqrt(state["intro.weight"].shape[1] // 3),
         global_levels=global_levels,
@@ -133,7 +134,3 @@ def _level_prefixes(level: int, levels: int) -> tuple[str, ...]:
 
 def _any_key(state: Mapping[str, Tensor], prefixes: tuple[str, ...], suffix: str) -> bool:
     return any(key.startswith(prefixes) and key.endswith(suffix) for key in state)
-
-
-def _count(state: Mapping[str, Tensor], prefix: str) -> int:
-    return len({key[len(prefix) :].split(".")[0] for key in state if key.startswith(prefix)})

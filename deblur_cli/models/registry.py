@@ -10,10 +10,12 @@ from typing import Any
 from torch import Tensor
 
 from deblur_cli.errors import UsageError, WeightsError
-from deblur_cli.models import algnet_config
+from deblur_cli.models import algnet_config, fcn, mprnet_config, nafnet, xyscannet_config
 from deblur_cli.models.algnet import ALGNet
+from deblur_cli.models.mprnet import MPRNet
 from deblur_cli.models.restoration import Network, RestorationModel
 from deblur_cli.models.state_dict import read_state_dict
+from deblur_cli.models.xyscannet import XYScanNet
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,12 @@ class Architecture:
 
 ARCHITECTURES: Mapping[str, Architecture] = {
     "algnet": Architecture(algnet_config.ALGNetConfig, ALGNet, algnet_config.infer_config),
+    "xyscannet": Architecture(
+        xyscannet_config.XYScanNetConfig, XYScanNet, xyscannet_config.infer_config
+    ),
+    "nafnet": Architecture(nafnet.NAFNetConfig, nafnet.NAFNet, nafnet.infer_config),
+    "mprnet": Architecture(mprnet_config.MPRNetConfig, MPRNet, mprnet_config.infer_config),
+    "fcn": Architecture(fcn.FCNConfig, fcn.FCN, fcn.infer_config),
 }
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deblur_cli.errors import WeightsError
 
-WRAPPERS = ("learner", "average", "state_dict", "params_ema", "params", "model")
+WRAPPERS = ("learner", "average", "state_dict", "params_ema", "params", "model", "model_state")
 PREFIXES = ("module.", "network.")
 
 
@@ -79,7 +79,7 @@ def read_pickle(path: Path) -> object:
             path=path,
             remedy="ask its author for a safetensors file",
         ) from error
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # over damaged bytes unpickling stumbles in every way
         raise WeightsError(
             "is damaged, or no checkpoint",
             path=path,
