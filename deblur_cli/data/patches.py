@@ -9,11 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from deblur_cli.data.camera import Picture
-from deblur_cli.data.crops import PicturePair, augment, random_crop
+from deblur_cli.data.crops import Augment, PicturePair, augment, random_crop
+from deblur_cli.data.disk_pairs import DiskPairs
 from deblur_cli.data.pool import RollingPool, Source
 
 Weight = float | Callable[[float], float]
 """How often a source is drawn, relative to the others; may follow the progress in [0, 1]."""
+
+Size = int | Callable[[float], int]
+"""Of patches or batches; may follow the progress."""
 
 
 class StreamState(TypedDict):
@@ -23,6 +27,8 @@ class StreamState(TypedDict):
     """Batches drawn so far."""
     draws: list[int]
     """Draws so far from each rolling pool, in the order of the sources."""
+    faults: list[str]
+    """What is wrong with each pair that was skipped in this sitting."""
 
 
 class PatchStream:
@@ -32,7 +38,12 @@ class PatchStream:
     """
 
     def __init__(
-        self, sources: Sequence[tuple[Weight, Source]], patch: int, count: int, seed: int
+        self,
+        sources: Sequence[tuple[Weight, Source]],
+        patch: Size,
+        count: Size,
+        seed: int,
+        augment: Augment = augment,
     ) -> None:
         """Take the sources.
 
@@ -41,11 +52,13 @@ class PatchStream:
             patch: side of the patches, in pixels.
             count: patches in a batch.
             seed: of the crops, the augmentation and the choice among the sources.
+            augment: applied to every patch.
         """
         self.sources = sources
         self.patch = patch
         self.count = count
         self.seed = seed
+        self.augment = augment
         self.step = 0
 
     def weights(self, progress: float) -> npt.NDArray[np.float64]:
@@ -64,16 +77,29 @@ class PatchStream:
         """
         rng = np.random.default_rng((self.seed, self.step))
         self.step += 1
-        chosen = rng.choice(len(self.sources), size=self.count, p=self.weights(progress))
-        pairs = [self._patch(rng, self.sources[index][1]) for index in chosen]
+        patch, count = (s(progress) if callable(s) else s for s in (self.patch, self.count))
+        chosen = rng.choice(len(self.sources), size=count, p=self.weights(progress))
+        pairs = [self._cut(rng, self.sources[index][1](rng), patch) for index in chosen]
         return np.stack([blurred for blurred, _ in pairs]), np.stack([sharp for _, sharp in pairs])
 
-    def _patch(self, rng: np.random.Generator, source: Source) -> PicturePair:
-        return augment(rng, random_crop(rng, source(rng), self.patch))
+    def _cut(self, rng: np.random.Generator, pair: PicturePair, patch: int) -> PicturePair:
+        return self.augment(rng, random_crop(rng, pair, patch))
 
     def state(self) -> StreamState:
         """What ``resume`` needs, to be saved with a checkpoint."""
-        return {"step": self.step, "draws": [pool.draws for pool in self._pools()]}
+        draws = [pool.draws for pool in self._pools()]
+        return {"step": self.step, "draws": draws, "faults": self.faults}
+
+    @property
+    def faults(self) -> list[str]:
+        """What is wrong with each pair of a set on disk that was skipped so far."""
+        readers = (source.source for source in self._pools())
+        return [
+            fault
+            for reader in readers
+            if isinstance(reader, DiskPairs)
+            for fault in reader.faults.values()
+        ]
 
     def resume(self, state: StreamState) -> None:
         """Go on exactly where another stream of the same sources and seed stood."""

@@ -87,6 +87,12 @@ class WorkerStream:
             "asked": list(state["asked"]),
         }
 
+    @property
+    def faults(self) -> list[str]:
+        """As `PatchStream.faults`, of all workers; each fault once."""
+        streams = (stream for stream in self._state["streams"] if stream is not None)
+        return list(dict.fromkeys(fault for stream in streams for fault in stream["faults"]))
+
     def resume(self, state: WorkersState) -> None:
         """Let a fresh stream go on exactly where another of the same seed and size stood."""
         self._state = state

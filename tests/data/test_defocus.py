@@ -1,54 +1,23 @@
 from __future__ import annotations
 
-import numpy as np
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from dataclasses import replace
 
-from deblur_cli.data.camera import Camera
-from deblur_cli.data.defocus import DefocusBlur, aperture_kernel, softened
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from deblur_cli.data.camera import SRGB, Camera
+from deblur_cli.data.defocus import DefocusBlur
+from deblur_cli.data.distributions import LogNormal
 
 CLEAN = DefocusBlur(camera=Camera(linear_share=1, noise_share=0, jpeg_share=0))
-
-
-@settings(deadline=None)
-@given(st.floats(2, 12), st.sampled_from([0, 5, 6, 7, 8]), st.floats(0, 6.3))
-def test_an_aperture_has_the_area_and_second_moment_of_its_shape(
-    radius: float, blades: int, rotation: float
-) -> None:
-    kernel = aperture_kernel(radius, blades, rotation).astype(np.float64)
-    reach = kernel.shape[0] // 2
-    axis = np.arange(-reach, reach + 1)
-    x, y = np.meshgrid(axis, axis)
-    assert kernel.sum() == pytest.approx(1, abs=1e-5)
-    assert (kernel * x).sum() == pytest.approx(0, abs=0.03)
-    assert (kernel * y).sum() == pytest.approx(0, abs=0.03)
-    spread = (kernel * (x**2 + y**2)).sum()
-    assert spread == pytest.approx(radius**2 / 2 + 1 / 6, rel=0.08)
-    assert 1 / kernel.max() == pytest.approx(np.pi * radius**2, rel=0.05)
-
-
-def test_a_disk_is_zero_beyond_its_radius_and_even_within() -> None:
-    kernel = aperture_kernel(6.0)
-    reach = kernel.shape[0] // 2
-    axis = np.arange(-reach, reach + 1)
-    distance = np.hypot(*np.meshgrid(axis, axis))
-    assert np.all(kernel[distance > 7] == 0)
-    assert np.ptp(kernel[distance < 5]) < 1e-7
-
-
-def test_a_small_disk_gives_each_pixel_the_area_it_covers() -> None:
-    kernel = aperture_kernel(1.0)
-    assert kernel.max() == pytest.approx(1 / np.pi, rel=0.02)
-
-
-def test_softening_keeps_the_sum_and_adds_the_gaussians_spread() -> None:
-    kernel = softened(aperture_kernel(4.0), sigma=1.5)
-    reach = kernel.shape[0] // 2
-    axis = np.arange(-reach, reach + 1)
-    assert kernel.sum() == pytest.approx(1, abs=1e-6)
-    variance = (kernel.sum(axis=0) * axis**2).sum()
-    assert variance == pytest.approx(4**2 / 4 + 1 / 12 + 1.5**2, rel=0.03)
+WIDE_OPEN = replace(
+    CLEAN,
+    radius=LogNormal(median=7, sigma=0.01, low=7, high=7),
+    layers_share=0,
+    soft_share=0,
+    cat_eye_share=1,
+)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (120, 181), (33, 200)])
@@ -69,8 +38,54 @@ def test_equal_seeds_give_equal_pairs_and_others_do_not() -> None:
     assert not np.array_equal(first, other)
 
 
-def test_a_picture_of_one_colour_stays_so() -> None:
+@pytest.mark.parametrize("blur", [CLEAN, WIDE_OPEN])
+def test_a_picture_of_one_colour_stays_so(blur: DefocusBlur) -> None:
     sharp = np.broadcast_to(np.array([40, 120, 220], np.uint8), (70, 90, 3)).copy()
     for seed in range(10):
-        blurred, _ = CLEAN(np.random.default_rng(seed), sharp)
+        blurred, _ = blur(np.random.default_rng(seed), sharp)
         assert np.abs(blurred.astype(int) - sharp).max() <= 1
+
+
+def spot(blur: DefocusBlur, y: int, x: int, seed: int = 0) -> npt.NDArray[np.float64]:
+    """The second moments about its centroid (xx, xy, yy) of what a point of light becomes."""
+    sharp = np.zeros((121, 161, 3), np.uint8)
+    sharp[y - 1 : y + 2, x - 1 : x + 2] = 255
+    blurred, _ = blur(np.random.default_rng(seed), sharp)
+    light = SRGB.to_light(blurred)[..., 0].astype(np.float64)
+    light /= light.sum()
+    rows, columns = np.indices(light.shape)
+    assert (light * rows).sum() == pytest.approx(y, abs=0.3)
+    assert (light * columns).sum() == pytest.approx(x, abs=0.3)
+    dy, dx = rows - y, columns - x
+    return np.array([(light * part).sum() for part in (dx * dx, dx * dy, dy * dy)])
+
+
+def test_highlights_are_round_in_the_centre_and_cat_eyes_about_it() -> None:
+    """Of a whole picture, so that its centre is the lens's axis."""
+    blur = replace(WIDE_OPEN, cat_eye=(1.0, 1.0), window=(1.0, 1.0))
+    xx, xy, yy = spot(blur, 60, 80)
+    assert xx == pytest.approx(yy, rel=0.01)
+    assert xy == pytest.approx(0, abs=0.1)
+    left_xx, _, left_yy = spot(blur, 60, 30)
+    assert left_xx < 0.8 * left_yy
+    top_xx, _, top_yy = spot(blur, 20, 80)
+    assert top_yy < 0.85 * top_xx
+    _, corner_xy, _ = spot(blur, 25, 35)
+    _, opposite_xy, _ = spot(blur, 25, 125)
+    assert corner_xy < -1
+    assert opposite_xy > 1
+
+
+def test_a_small_window_of_a_picture_has_nearly_equal_cat_eyes() -> None:
+    blur = replace(WIDE_OPEN, cat_eye=(1.0, 1.0), window=(0.02, 0.02))
+    first, second = (spot(blur, 30, x, seed=4) for x in (40, 120))
+    assert first == pytest.approx(second, rel=0.05, abs=0.2)
+    other = spot(blur, 30, 40, seed=5)
+    assert first != pytest.approx(other, rel=0.05, abs=0.2)
+
+
+@pytest.mark.parametrize("size", [(1, 40), (3, 3)])
+def test_cat_eyes_in_a_tiny_photo(size: tuple[int, int]) -> None:
+    sharp = np.full((*size, 3), 90, np.uint8)
+    blurred, _ = WIDE_OPEN(np.random.default_rng(0), sharp)
+    assert np.abs(blurred.astype(int) - 90).max() <= 1

@@ -62,6 +62,24 @@ def test_a_pair_of_two_sizes_is_an_error(tmp_path: Path) -> None:
         find_pairs(tmp_path)[0].read()
 
 
+def test_photos_without_partner_are_counted(tmp_path: Path) -> None:
+    for name in "abc":
+        write_photo(tmp_path / "blur" / f"{name}.png", 50)
+    write_photo(tmp_path / "sharp" / "a.png", 50)
+    with pytest.raises(UsageError, match="2 photos without partner: b, c"):
+        find_pairs(tmp_path)
+
+
+def test_a_pair_of_two_depths_is_an_error_only_at_its_native_depth(tmp_path: Path) -> None:
+    write_photo(tmp_path / "blur" / "a.png", 50)
+    (tmp_path / "sharp").mkdir()
+    cv2.imwrite(str(tmp_path / "sharp" / "a.png"), np.full((8, 8, 3), 60 * 257, np.uint16))
+    (pair,) = find_pairs(tmp_path)
+    assert np.all(pair.read()[1] == 60)
+    with pytest.raises(UsageError, match="pair 'a' differs in depth, uint8 and uint16"):
+        pair.read_native()
+
+
 def test_real_defocus_pairs_are_found() -> None:
     pairs = find_pairs(shared_file("pairs", "defocus-dpdd1024", "val"))
     assert len(pairs) == 5

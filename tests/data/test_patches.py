@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deblur_cli.data.crops import PicturePair
+from deblur_cli.data.crops import (
+    Augment,
+    PicturePair,
+    flips,
+    flips_and_rotations,
+    unchanged,
+)
 from deblur_cli.data.motion import EASY_MOTION
 from deblur_cli.data.patches import PatchStream
 from deblur_cli.data.pool import RollingPool, Source
@@ -61,3 +67,29 @@ def test_a_resumed_stream_goes_on_exactly() -> None:
     for step in range(30, 40):
         for one, other in zip(stream.batch(step / 40), resumed.batch(step / 40), strict=True):
             assert np.array_equal(one, other)
+
+
+def test_patches_and_batches_may_change_their_size_on_the_way() -> None:
+    stream = PatchStream(
+        [(1.0, constant(3))],
+        patch=lambda progress: 8 if progress < 0.5 else 12,
+        count=lambda progress: 4 if progress < 0.5 else 2,
+        seed=0,
+    )
+    shapes = [stream.batch(progress)[0].shape for progress in (0.0, 0.49, 0.5, 1.0)]
+    assert shapes == [(4, 8, 8, 3), (4, 8, 8, 3), (2, 12, 12, 3), (2, 12, 12, 3)]
+
+
+def test_patches_are_varied_as_asked_for() -> None:
+    corner = np.zeros((8, 8, 3), np.uint8)
+    corner[0, :2] = 255
+
+    def draw(rng: np.random.Generator) -> PicturePair:
+        return corner, corner
+
+    def orientations(augment: Augment) -> int:
+        blurred, _ = PatchStream([(1.0, draw)], 8, 60, 0, augment).batch(0.0)
+        return len({patch.tobytes() for patch in blurred})
+
+    ways = [orientations(way) for way in (unchanged, flips, flips_and_rotations)]
+    assert ways == [1, 4, 8]
