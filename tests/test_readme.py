@@ -11,7 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+
+from tests.checkpoints.run_folder import tiny_model
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text()
@@ -45,6 +48,7 @@ def holiday(tmp_path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         coarse = Image.fromarray(rng.integers(0, 256, (6, 8, 3), dtype=np.uint8))
         coarse.resize((48, 36), Image.Resampling.BICUBIC).save(path)
+    torch.save({"params": tiny_model(1).network.state_dict()}, tmp_path / "net.pth")
     return tmp_path
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from deblur_cli.checkpoints.checksum import file_sha256
+from deblur_cli.checkpoints.replacing import replacing
 from deblur_cli.errors import WeightsError
 
 SUFFIX = ".split"
@@ -26,11 +26,11 @@ def split_file(path: Path, size: int) -> Path:
     """
     listing = path.with_name(path.name + SUFFIX)
     content = {"sha256": file_sha256(path), "pieces": list(_write_pieces(path, size))}
+    _write(listing, json.dumps(content, indent=1).encode())
     try:
-        _write(listing, json.dumps(content, indent=1).encode())
         path.unlink()
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _failed("deleted", path, error) from error
     return listing
 
 
@@ -62,7 +62,7 @@ def _write_pieces(path: Path, size: int) -> Iterator[dict[str, Any]]:
                 _write(_piece(path, number), content)
                 yield {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _failed("read", path, error) from error
 
 
 def _piece(path: Path, number: int) -> Path:
@@ -84,10 +84,7 @@ def _join(listing: Path) -> Path:
         if file_sha256(piece) != checksum:
             raise WeightsError("is damaged", path=piece, remedy="fetch it again")
         content.append(piece.read_bytes())
-    try:
-        _write(target, b"".join(content))
-    except OSError as error:
-        raise _unwritable(target, error) from error
+    _write(target, b"".join(content))
     return target
 
 
@@ -103,15 +100,11 @@ def _read_listing(listing: Path) -> tuple[str, list[str]]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
-def _unwritable(path: Path, error: OSError) -> WeightsError:
+def _failed(done: str, path: Path, error: OSError) -> WeightsError:
     return WeightsError(
-        f"cannot be written: {error.strerror}", path=path, remedy="see that the disk has room"
+        f"cannot be {done}: {error.strerror}", path=path, remedy="check its permissions"
     )

@@ -98,10 +98,10 @@ class IntraScan(CrossScan):
     def scan_rows(self, x: Tensor, into: Tensor) -> None:
         """Scan W pixels in each of B*H sequences."""
         rows = _rows_at_once(x)
-        for strip, target in zip(x.split(rows, 2), into.split(rows, 2), strict=True):
-            pixels = strip.permute(0, 2, 3, 1)
+        for first in range(0, x.shape[2], rows):
+            pixels = x[:, :, first : first + rows].permute(0, 2, 3, 1)
             scanned: Tensor = self.mamba(pixels.flatten(0, 1).contiguous())
-            target.copy_(scanned.view(pixels.shape).permute(0, 3, 1, 2))
+            into[:, :, first : first + rows] = scanned.view(pixels.shape).permute(0, 3, 1, 2)
 
 
 def _rows_at_once(x: Tensor) -> int:

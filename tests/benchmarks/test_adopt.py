@@ -7,14 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 from benchmarks import adopt
 from benchmarks.adopt import Measured
 from deblur_cli.checkpoints.checksum import file_sha256
+from deblur_cli.checkpoints.convert import read_checkpoint
 from deblur_cli.checkpoints.manifest import load_manifest, weights_folder
-from deblur_cli.evaluation.scores import Score
+from deblur_cli.checkpoints.metadata import Measurement
 from deblur_cli.training.recipe import load_recipe, to_toml
+from tests.checkpoints.run_folder import leave_run, tiny_model
 
 
 def measured(gain: float, sharp: float) -> Measured:
@@ -25,7 +26,10 @@ def measured(gain: float, sharp: float) -> Measured:
         "ssim_before": 0.7,
         "ssim_after": 0.75,
     }
-    return Measured([Score("a", pair)], [Score("b", {"psnr_to_input": sharp})])
+    return Measured(
+        Measurement("val", "net", {"a": pair}),
+        Measurement("kodak", "net", {"b": {"psnr_to_input": sharp}}),
+    )
 
 
 @pytest.fixture
@@ -40,20 +44,15 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    folder = tmp_path / "small-motion"
-    folder.mkdir()
-    (folder / "recipe.toml").write_text(to_toml(load_recipe("small-motion")))
-    (folder / "weights.safetensors").write_bytes(b"trained")
-    torch.save({"step": 1234, "spent": 600.0}, folder / "state.pt")
-    return folder
+    recipe = to_toml(load_recipe("small-motion"))
+    return leave_run(tmp_path / "small-motion", tiny_model(1), weights=tiny_model(1), recipe=recipe)
 
 
 def adopt_if_better(
     monkeypatch: pytest.MonkeyPatch, run: Path, candidate: Measured, present: Measured
 ) -> None:
-    monkeypatch.setattr(
-        adopt, "measure", lambda path, *_: candidate if path.parent == run else present
-    )
+    results = iter((candidate, present))
+    monkeypatch.setattr(adopt, "measure", lambda *_: next(results))
     monkeypatch.setattr(sys, "argv", ["adopt", str(run), "--data", "data"])
     assert adopt.main() == 0
 
@@ -65,11 +64,15 @@ def test_a_better_network_goes_in_with_its_figures(
     adopt_if_better(monkeypatch, run, measured(0.6, 40.0), measured(0.5, 40.0))
     entry = load_manifest(weights).entry("algnet-small-motion")
     file = weights / str(entry.file)
-    assert file.read_bytes() == b"trained"
-    assert (entry.sha256, entry.bytes) == (file_sha256(file), len(b"trained"))
+    assert (entry.sha256, entry.bytes) == (file_sha256(file), file.stat().st_size)
+    adopted = read_checkpoint(file)
+    assert adopted.model.descriptor.config["width"] == tiny_model(1).descriptor.config["width"]
+    assert adopted.metadata.trained_on == tuple(entry.trained_on)
+    assert adopted.metadata.task == "motion"
     assert entry.measured["psnr_gain"] == 0.6
     card = file.with_suffix(".md").read_text("utf-8")
-    assert "1234 steps" in card and "10 minutes" in card and "+0.600" in card
+    assert "1234 steps of 6 patches" in card and "10 minutes" in card and "+0.600" in card
+    assert "CID22 (172)" in card and "Where it fails" in card
     assert [e for e in load_manifest(weights).entries if e.id != entry.id] == others
 
 

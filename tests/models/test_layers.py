@@ -15,6 +15,7 @@ from deblur_cli.models.layers import (
     LayerNorm,
     LayerNorm2d,
     Pointwise,
+    UncentredNorm,
     box_mean,
     feature_map_of,
     project,
@@ -89,6 +90,18 @@ def test_layer_norm_as_on_a_gpu_loses_only_the_rounding_of_its_weights(
     assert normalised.dtype == dtype
     step = torch.finfo(dtype).eps
     torch.testing.assert_close(normalised.double(), unit * weight + bias, rtol=step, atol=step)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_an_uncentred_norm_divides_by_the_deviation_from_the_mean(dtype: torch.dtype) -> None:
+    norm = UncentredNorm(6)
+    torch.nn.init.normal_(norm.weight)
+    x = (3 + torch.randn(4, 5, 6)).to(dtype)
+    deviation = (x.double().var(-1, correction=0, keepdim=True) + 1e-5).sqrt()
+    expected = x.double() / deviation * norm.weight.double()
+    assert norm(x).dtype == dtype
+    tolerance = 1e-5 if dtype == torch.float32 else torch.finfo(dtype).eps
+    torch.testing.assert_close(norm(x).double(), expected, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("bias", [True, False])
