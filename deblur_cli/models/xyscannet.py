@@ -93,7 +93,7 @@ class CrossScan(nn.Module, ABC):
 
 
 class IntraScan(CrossScan):
-    """Every row by itself, pixel after pixel (eq. 5 and 6)."""
+    """Every row by itself, pixel after pixel."""
 
     def scan_rows(self, x: Tensor, into: Tensor) -> None:
         """Scan W pixels in each of B*H sequences."""
@@ -177,26 +177,19 @@ class LevelFusion(nn.Module):
         x = self.conv(x)
         first = _resized_projection(self.conv_n1, first, x.shape[-2:])
         second = _resized_projection(self.conv_n2, second, x.shape[-2:])
-        gates = self._gates(x, first, second)
-        weighed = gates[0] * first + gates[1] * second
+        weighed = first * self._gate(x, first) + second * self._gate(x, second)
         return cast(Tensor, self.fuse_out1(torch.cat((x, weighed), dim=1)))
 
-    def _gates(self, x: Tensor, *neighbours: Tensor) -> list[Tensor]:
-        """Sigmoid of the mean Kullback-Leibler divergence of each neighbour, per image or batch.
+    def _gate(self, x: Tensor, neighbour: Tensor) -> Tensor:
+        """Sigmoid of the mean Kullback-Leibler divergence, one for each image or for the batch.
 
         The logistic function of single elements stands for probabilities: `p (log p - log q)` with
         `-log sigmoid(x) = softplus(-x)`.
         """
         precision = torch.promote_types(x.dtype, torch.float32)
-        p, own_information = torch.sigmoid(x.to(precision)), F.softplus(-x.to(precision))
-        return [
-            torch.sigmoid(
-                (p * (F.softplus(-neighbour.to(precision)) - own_information)).mean(
-                    self.compared, keepdim=True
-                )
-            ).to(x.dtype)
-            for neighbour in neighbours
-        ]
+        ours, theirs = x.to(precision), neighbour.to(precision)
+        divergence = torch.sigmoid(ours) * (F.softplus(-theirs) - F.softplus(-ours))
+        return torch.sigmoid(divergence.mean(self.compared, keepdim=True)).to(x.dtype)
 
 
 def _resized_projection(conv: Pointwise, x: Tensor, size: torch.Size) -> Tensor:
@@ -285,7 +278,7 @@ class XYScanNet(Network):
         return [image + self.residual(image - MIDDLE_GREY)]
 
     def residual(self, image: Tensor) -> Tensor:
-        """What is to be added to an image `(B,3,H,W)` in [-0.5,0.5]."""
+        """What is to be added to an image in [-0.5,0.5]; `(B,3,H,W)` to the same."""
         x = image.contiguous(memory_format=torch.channels_last)
         fine, middle, x = self._encode(self.patch_embed(x))
         x = self.decoder_level3(x)

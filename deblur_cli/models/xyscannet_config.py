@@ -97,7 +97,5 @@ def _expansion(state: Mapping[str, Tensor], width: int, layer: str) -> float:
     """The smallest factor that gives the layer of every level its input channels."""
     keys = {level: f"decoder_level{level + 1}.0.{layer}" for level in range(LEVELS)}
     return max(
-        state[key].shape[1] / max(width * 2**level, 1)
-        for level, key in keys.items()
-        if key in state
+        state[key].shape[1] / max(width << level, 1) for level, key in keys.items() if key in state
     )

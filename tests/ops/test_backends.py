@@ -53,7 +53,10 @@ def test_probe_takes_the_first_that_is_made_for_the_device_and_installed(
 def test_reason_says_what_the_better_ones_lack(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_packages.only(monkeypatch, "numba")
     reason = resolve_backend(None, "cuda").reason
-    assert "triton needs the package triton from 3.3 on (it comes with the CUDA builds of torch" in reason
+    assert (
+        "triton needs the package triton from 3.3 on (it comes with the CUDA builds of torch"
+        in reason
+    )
     assert "mamba-ssm needs" in reason
     assert "pip install 'deblur-cli[mamba]'" in reason
     assert "cpu" not in reason
