@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import shutil
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -97,8 +99,8 @@ def _has(package: str) -> bool:
 
 
 def _has_triton() -> bool:
-    """Kernels take named tuples, which Triton knows from 3.3 on."""
-    if not _has("triton"):
+    """Kernels take named tuples, which Triton knows from 3.3 on, and it builds a launcher in C."""
+    if not _has("triton") or not _has_what_triton_builds_with():
         return False
     for distribution in ("triton", "triton-windows", "pytorch-triton"):
         with suppress(PackageNotFoundError):
@@ -106,15 +108,22 @@ def _has_triton() -> bool:
     return True
 
 
+def _has_what_triton_builds_with() -> bool:
+    """Its Windows build brings a compiler; its interpreter needs none."""
+    if sys.platform == "win32" or os.environ.get("TRITON_INTERPRET") == "1":
+        return True
+    return bool(os.environ.get("CC") or shutil.which("clang") or shutil.which("gcc"))
+
+
 BACKENDS: dict[str, Backend] = {
     "triton": Backend(
         "deblur_cli.ops.triton",
         frozenset({"cuda"}),
         Requirement(
-            "the package triton from 3.3 on",
+            "the package triton from 3.3 on and a C compiler",
             _has_triton,
-            "it comes with the CUDA builds of torch for Linux; for Windows: pip install "
-            "triton-windows",
+            "it comes with the CUDA builds of torch for Linux, gcc and Python's headers with the "
+            "system; for Windows: pip install triton-windows",
         ),
         interpreter="TRITON_INTERPRET",
     ),

@@ -104,8 +104,8 @@ def _in_chunks(x: Tensor) -> Tensor:
 def _carried_over(state: Tensor, decays: Tensor, ends: Tensor) -> Tensor:
     """States (B, chunks, D, N) each chunk begins in, from those they end in when begun at zero."""
     starts = [state]
-    for chunk in range(ends.shape[1] - 1):
-        starts.append(decays[:, chunk] * starts[-1] + ends[:, chunk])
+    for decay, end in zip(decays.unbind(1)[:-1], ends.unbind(1)[:-1], strict=True):
+        starts.append(decay * starts[-1] + end)
     return torch.stack(starts, 1)
 
 
@@ -120,8 +120,8 @@ def _sweep(
     states = states.clone()
     work = torch.empty_like(states)
     outputs = []
-    for t in range(step.shape[2]):
-        delta, source, weight = step[:, :, t, :, None], drive[:, :, t, :, None], b[:, :, t, None]
+    tokens = (step[..., None], drive[..., None], b[..., None, :])
+    for t, (delta, source, weight) in enumerate(zip(*(x.unbind(2) for x in tokens), strict=True)):
         if in_place:
             states.mul_(torch.mul(delta, A, out=work).exp_())
             states.add_(torch.mul(source, weight, out=work))

@@ -12,6 +12,7 @@ from deblur_cli.ops.cpu import conv
 from deblur_cli.ops.cpu.backward import gradients
 from deblur_cli.ops.cpu.forward import scan
 from deblur_cli.ops.cpu.problem import Problem
+from deblur_cli.ops.differentiable import convolution
 from deblur_cli.ops.layout import readable, token_major
 
 DTYPES = frozenset({torch.float32, torch.bfloat16})
@@ -40,8 +41,8 @@ def selective_scan(
 
 def causal_conv1d_silu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """One fused pass; the gradient runs through the convolution again."""
-    y = _apply(_Convolution, *(_readable(tensor) for tensor in (x, weight, bias)))
-    return y.transpose(1, 2).to(x.dtype)
+    y = convolution(conv, *(_readable(tensor) for tensor in (x, weight, bias)))
+    return y.to(x.dtype)
 
 
 def _readable(tensor: Tensor) -> Tensor:
@@ -80,21 +81,3 @@ class _Scan(torch.autograd.Function):
             None if delta_bias is None else found.delta_bias.to(delta_bias.dtype),
             None,
         )
-
-
-class _Convolution(torch.autograd.Function):
-    """The arguments of `causal_conv1d_silu` to its output, (B, L, D)."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight, bias)
-        return conv.convolve(token_major(x), weight, bias)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, weight, bias = ctx.saved_tensors
-        by_x, by_weight, by_bias = conv.gradients(
-            token_major(x), weight, bias, token_major(grad_y.transpose(1, 2))
-        )
-        return by_x.transpose(1, 2), by_weight.to(weight.dtype), by_bias.to(bias.dtype)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from deblur_cli.ops.differentiable import convolution
 from deblur_cli.ops.layout import readable, token_major
 from deblur_cli.ops.triton import conv
 from deblur_cli.ops.triton.backward import gradients
@@ -36,9 +37,8 @@ def selective_scan(
 
 def causal_conv1d_silu(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """One fused pass; the gradient runs through the convolution again."""
-    readable_ = (_readable(tensor) for tensor in (x, weight, bias))
-    y = cast(Tensor, _Convolution.apply(*readable_))  # type: ignore[no-untyped-call]
-    return y.transpose(1, 2).to(x.dtype)
+    y = convolution(conv, *(_readable(tensor) for tensor in (x, weight, bias)))
+    return y.to(x.dtype)
 
 
 def _readable(tensor: Tensor) -> Tensor:
@@ -67,21 +67,3 @@ class _Scan(torch.autograd.Function):
             ),
             None,
         )
-
-
-class _Convolution(torch.autograd.Function):
-    """The arguments of `causal_conv1d_silu` to its output, (B, L, D)."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight, bias)
-        return conv.convolve(token_major(x), weight, bias)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, weight, bias = ctx.saved_tensors
-        by_x, by_weight, by_bias = conv.gradients(
-            token_major(x), weight, bias, token_major(grad_y.transpose(1, 2))
-        )
-        return by_x.transpose(1, 2), by_weight.to(weight.dtype), by_bias.to(bias.dtype)
