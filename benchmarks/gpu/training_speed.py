@@ -13,7 +13,8 @@ from benchmarks.gpu.scan_speed import levels, training_milliseconds
 from benchmarks.gpu.timing import peak_mebibytes
 from deblur_cli.models import RestorationModel
 from deblur_cli.models.algnet_config import ALGNetConfig
-from deblur_cli.training.losses import deep_supervision
+from deblur_cli.training.losses import Criterion
+from deblur_cli.training.recipe import LossWeights
 
 SHARE_BAR = 35.0
 PRECISION = torch.bfloat16
@@ -67,11 +68,12 @@ def _step(bench: Bench, model: RestorationModel, batch: int) -> Callable[[], Non
     sharp = torch.rand_like(blurred)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-5, fused=True)
+    criterion = Criterion(LossWeights())
 
     def step() -> None:
         with torch.autocast(bench.device.type, PRECISION):
             outputs = model.network(blurred)
-        loss = deep_supervision([output.float() for output in outputs], sharp)
+        loss = criterion([output.float() for output in outputs], blurred, sharp)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()

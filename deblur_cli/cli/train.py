@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +13,12 @@ import typer
 
 from deblur_cli.cli import options
 from deblur_cli.cli.signals import INTERRUPTED, stop_on_signals
+from deblur_cli.cli.training_console import choose_training_console
+from deblur_cli.training.launch import read_launch
 
 if TYPE_CHECKING:
-    from deblur_cli.training.report import Report, Start
+    from deblur_cli.training.schedule import Budget
+    from deblur_cli.training.setup import TrainingOptions
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 _BYTES = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
@@ -37,6 +42,11 @@ def parse_size(text: str) -> int:
     return max(1000, int(_quantity(text, _BYTES, "15MB")))
 
 
+_Recipe = Annotated[str, typer.Argument(help="Bundled recipe or path of a .toml file.")]
+_Data = Annotated[
+    Path | None,
+    typer.Option(help="Folder that the recipe's paths are relative to.", show_default=False),
+]
 _Budget = Annotated[
     Any,
     typer.Option(
@@ -46,6 +56,37 @@ _Budget = Annotated[
         "it ends annealed.",
     ),
 ]
+_Iterations = Annotated[
+    int | None,
+    typer.Option(help="Steps of the run instead of the recipe's; or give --budget.", min=1),
+]
+_Output = Annotated[Path | None, typer.Option("--output", "-o", help="Run folder [runs/RECIPE].")]
+_Init = Annotated[Path | None, typer.Option(help="Weights to start from instead of random ones.")]
+_LearningRate = Annotated[
+    float | None, typer.Option(help="Peak learning rate instead of the recipe's.", min=0.0)
+]
+_Batch = Annotated[
+    int | None, typer.Option(help="Patches in a step instead of the recipe's.", min=1)
+]
+_Patch = Annotated[
+    int | None, typer.Option(help="Side of the patches instead of the recipe's.", min=1)
+]
+_Validation = Annotated[
+    Path | None,
+    typer.Option(help="Folder of pairs to choose the best weights by; no test set."),
+]
+_Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="A setting instead of the recipe's, such as optimiser.accumulation=4; "
+        "may be given several times.",
+    ),
+]
+_Show = Annotated[
+    bool, typer.Option("--show", help="Print the recipe, with every setting, and end.")
+]
 _Workers = Annotated[
     int | None,
     typer.Option(
@@ -54,6 +95,8 @@ _Workers = Annotated[
         min=0,
     ),
 ]
+_Threads = Annotated[int, typer.Option(help="CPU threads of the training.", min=1)]
+_Seed = Annotated[int, typer.Option(help="Seed of weights, blur and crops.", min=0)]
 _PieceSize = Annotated[
     Any,
     typer.Option(
@@ -62,90 +105,89 @@ _PieceSize = Annotated[
         help="Leave state and weights in pieces of at most this size, such as 15MB.",
     ),
 ]
-
-
-class _Lines:
-    """The log of a run: plain lines on stderr."""
-
-    def __init__(self) -> None:
-        from deblur_cli.cli.console import error_console
-
-        self.console = error_console()
-
-    def print(self, line: str) -> None:
-        self.console.print(line, highlight=False, markup=False, soft_wrap=True)
-
-    def started(self, start: Start) -> None:
-        self.print(
-            f"{start.device} in {start.dtype}, {start.parameters / 1e6:.1f} M parameters, "
-            f"data workers: {start.workers}"
-        )
-        begun = f"goes on after step {start.step}" if start.step else "begins"
-        self.print(
-            f"loaded in {start.loading_seconds:.0f} s; "
-            f"{begun}, {start.seconds_left:.0f} s of the budget are left"
-        )
-
-    def report(self, report: Report) -> None:
-        skipped = f"  {report.skipped} skipped" if report.skipped else ""
-        self.print(
-            f"step {report.step}  {report.progress:6.1%}  lr {report.learning_rate:.2e}"
-            f"  loss {report.loss:.4f}  gain {report.gain:+.3f} dB"
-            f"  {report.patches_per_second:.1f} patches/s{skipped}"
-        )
+_TensorBoard = Annotated[
+    bool, typer.Option("--tensorboard", help="Write curves and pictures for TensorBoard.")
+]
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="Bundled recipe or path of a .toml file.")],
-    data: Annotated[Path, typer.Option(help="Folder that the recipe's paths are relative to.")],
-    budget: _Budget,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Run folder [runs/RECIPE].")
-    ] = None,
-    init: Annotated[
-        Path | None, typer.Option(help="Weights to start from instead of random ones.")
-    ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak learning rate instead of the recipe's.", min=0.0)
-    ] = None,
-    batch: Annotated[
-        int | None, typer.Option(help="Patches in a step instead of the recipe's.", min=1)
-    ] = None,
-    patch: Annotated[
-        int | None, typer.Option(help="Side of the patches instead of the recipe's.", min=1)
-    ] = None,
+    recipe: _Recipe,
+    data: _Data = None,
+    budget: _Budget = None,
+    iterations: _Iterations = None,
+    output: _Output = None,
+    init: _Init = None,
+    learning_rate: _LearningRate = None,
+    batch: _Batch = None,
+    patch: _Patch = None,
+    validation: _Validation = None,
+    settings: _Settings = None,
+    show: _Show = False,
     device: options.Device = "auto",
     dtype: options.Precision = options.Dtype.auto,
     workers: _Workers = None,
-    threads: Annotated[int, typer.Option(help="CPU threads of the training.", min=1)] = 1,
-    seed: Annotated[int, typer.Option(help="Seed of weights, blur and crops.", min=0)] = 0,
+    threads: _Threads = 1,
+    seed: _Seed = 0,
     split_checkpoint: _PieceSize = None,
+    tensorboard: _TensorBoard = False,
 ) -> None:
-    """Train weights; the same command goes on where an interrupted run stood."""
+    """Train weights; the same command goes on where an interrupted run stood.
+
+    On several GPUs: torchrun --nproc-per-node N -m deblur_cli train, and the same options.
+    """
+    shorthands = {
+        "optimiser.learning_rate": learning_rate,
+        "optimiser.batch": batch,
+        "optimiser.patch": patch,
+        "iterations": iterations,
+        "data.validation": None if validation is None else json.dumps(str(validation.resolve())),
+    }
+    given = [f"{key}={wish}" for key, wish in shorthands.items() if wish is not None]
+    overrides = (*(settings or ()), *given)
+    if show:
+        from deblur_cli.training.recipe import load_recipe, to_toml
+
+        typer.echo(to_toml(load_recipe(recipe, overrides)), nl=False)
+        return
+    if data is None:
+        raise typer.BadParameter("a training needs --data")
+    if budget is not None and iterations is not None:
+        raise typer.BadParameter("give --budget or --iterations, not both")
     from deblur_cli.training.schedule import Budget
 
-    clock = Budget(budget)  # before torch is imported: loading counts
-    from deblur_cli.training.session import TrainingOptions, run_training
+    clock = Budget(budget or math.inf)  # before torch is imported: loading counts
+    from deblur_cli.training.setup import TrainingOptions
 
     asked = TrainingOptions(
         recipe=recipe,
         data=data,
         folder=output or Path("runs") / Path(recipe).stem,
+        overrides=overrides,
         init=init,
-        learning_rate=learning_rate,
-        batch=batch,
-        patch=patch,
         device=device,
         dtype=dtype.value,
         workers=workers,
         threads=threads,
         seed=seed,
         split=split_checkpoint,
+        tensorboard=tensorboard,
     )
-    lines = _Lines()
-    with stop_on_signals() as stop:
-        weights = run_training(asked, clock, lines, stop.asked)
+    _run(asked, clock)
+
+
+def _run(asked: TrainingOptions, clock: Budget) -> None:
+    from deblur_cli.training.distributed import EndedElsewhereError
+    from deblur_cli.training.session import run_training
+
+    console, leads = choose_training_console(), read_launch().leads
+    try:
+        with stop_on_signals() as stop, console.shown():
+            weights = run_training(asked, clock, console.take, stop.asked)
+    except EndedElsewhereError:
+        raise typer.Exit(1) from None
     if weights is None:
-        lines.print("interrupted; the same command goes on from here")
+        if leads:
+            console.note("interrupted; the same command goes on from here")
         raise typer.Exit(stop.exit_code or INTERRUPTED)
-    typer.echo(weights)
+    if leads:
+        typer.echo(weights)

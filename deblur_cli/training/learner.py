@@ -9,8 +9,22 @@ import torch
 from torch import Tensor, nn
 
 from deblur_cli.models import RestorationModel
-from deblur_cli.training.losses import deep_supervision
-from deblur_cli.training.recipe import LossWeights, Optimiser, Recipe
+from deblur_cli.training.averaging import WeightAverage
+from deblur_cli.training.distributed import Ranks
+from deblur_cli.training.losses import Criterion
+from deblur_cli.training.recipe import Optimiser, Recipe
+from deblur_cli.training.tally import floored_gain
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step found, over the batches of all processes; scalars on the device."""
+
+    loss: Tensor
+    gain: Tensor
+    """`floored_gain`, in dB."""
+    finite: Tensor
+    """Whether all gradients were, so that the parameters changed."""
 
 
 @dataclass(frozen=True)
@@ -18,18 +32,49 @@ class Learner:
     """A network with its optimiser; nothing here waits for the device."""
 
     model: RestorationModel
+    criterion: Criterion
     optimiser: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     """Scales the loss in float16; elsewhere by 1, and only finds the steps that must be skipped."""
     precision: torch.dtype
     """Of convolutions and projections (autocast); parameters stay float32."""
-    loss: LossWeights
     clip_norm: float
+    parts: int
+    """A batch goes through the network in so many parts, one after the other."""
+    average: WeightAverage | None
+    ranks: Ranks
 
     @property
     def device(self) -> torch.device:
         """Where the parameters are."""
         return next(self.model.parameters()).device
+
+    @property
+    def trained(self) -> RestorationModel:
+        """What is validated and exported: the mean of the weights if there is one."""
+        return self.model if self.average is None else self.average.model
+
+    def step(self, blurred: Tensor, sharp: Tensor, learning_rate: float) -> Step:
+        """Learn from this process's share `(B,3,H,W)` in [0,1] of a batch."""
+        losses, gains = zip(
+            *(
+                self._learn_from(*part)
+                for part in zip(blurred.chunk(self.parts), sharp.chunk(self.parts), strict=True)
+            ),
+            strict=True,
+        )
+        loss, gain = torch.stack(losses).mean(), torch.stack(gains).mean()
+        gradients = (parameter.grad for parameter in self._parameters())
+        self.ranks.average([*(g for g in gradients if g is not None), loss, gain])
+        finite = self.update(learning_rate)
+        if self.average is not None:
+            self.average.follow(self.model)
+        return Step(loss, gain, finite)
+
+    def _learn_from(self, blurred: Tensor, sharp: Tensor) -> tuple[Tensor, Tensor]:
+        loss, restored = self.compare(blurred, sharp)
+        self.differentiate(loss / self.parts)
+        return loss.detach(), floored_gain(blurred, restored, sharp)
 
     def compare(self, blurred: Tensor, sharp: Tensor) -> tuple[Tensor, Tensor]:
         """Restore `(B,3,H,W)` in [0,1]; the loss over all scales, and the full-size result."""
@@ -37,16 +82,17 @@ class Learner:
             blurred.device.type, self.precision, enabled=self.precision != torch.float32
         ):
             outputs = self.model.network(blurred)
-        loss = deep_supervision([output.float() for output in outputs], sharp, self.loss)
-        return loss, outputs[-1].detach()
+        loss = self.criterion([output.float() for output in outputs], blurred, sharp)
+        return loss, outputs[self.model.network.final_output].detach()
 
     def differentiate(self, loss: Tensor) -> None:
-        """Give every parameter the gradient of the loss."""
-        self.optimiser.zero_grad(set_to_none=True)
+        """Add the gradient of the loss to that of every parameter."""
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
     def update(self, learning_rate: float) -> Tensor:
         """Change the parameters by their gradients, unless one of these is infinite or NaN.
+
+        The gradients are given up.
 
         Returns:
             Whether all were finite, as a boolean tensor on the device.
@@ -54,46 +100,68 @@ class Learner:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
         self.scaler.unscale_(self.optimiser)
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
+        norm = nn.utils.clip_grad_norm_(self._parameters(), self.clip_norm)
         self.scaler.step(self.optimiser)
         self.scaler.update(None if self.precision == torch.float16 else 1.0)
+        self.optimiser.zero_grad(set_to_none=True)
         return norm.isfinite()
+
+    def _parameters(self) -> list[nn.Parameter]:
+        return [*self.model.parameters(), self.criterion.trust]
 
     def state(self) -> dict[str, Any]:
         """All that `resume` needs."""
         return {
             "model": self.model.network.state_dict(),
+            "trust": self.criterion.trust.detach(),
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
+            "average": None if self.average is None else self.average.state(),
         }
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on where another learner of the same recipe stood."""
         self.model.network.load_state_dict(state["model"])
+        self.criterion.trust.data.copy_(state["trust"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
+        if self.average is not None:
+            self.average.resume(state["average"])
 
 
 def make_learner(
-    model: RestorationModel, recipe: Recipe, device: torch.device, precision: torch.dtype
+    model: RestorationModel,
+    recipe: Recipe,
+    device: torch.device,
+    precision: torch.dtype,
+    ranks: Ranks | None = None,
 ) -> Learner:
-    """Put a network on a device, channels last, and make what trains it there."""
+    """Put a network on a device, channels last, and make what trains it there.
+
+    Raises:
+        UsageError: the recipe's loss needs what is not installed.
+    """
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.train()
+    criterion = Criterion(recipe.loss).to(device)
+    settings = recipe.optimiser
     initial_scale = 2.0**16 if precision == torch.float16 else 1.0
     return Learner(
         model=model,
-        optimiser=make_optimiser(model, recipe.optimiser),
+        criterion=criterion,
+        optimiser=make_optimiser(nn.ModuleList((model, criterion)), settings),
         scaler=torch.amp.GradScaler(device.type, init_scale=initial_scale),
         precision=precision,
-        loss=recipe.loss,
-        clip_norm=recipe.optimiser.clip_norm,
+        clip_norm=settings.clip_norm,
+        parts=settings.accumulation,
+        average=WeightAverage(model, settings.ema_decay) if settings.ema_decay else None,
+        ranks=ranks or Ranks(),
     )
 
 
-def make_optimiser(model: nn.Module, settings: Optimiser) -> torch.optim.AdamW:
+def make_optimiser(trained: nn.Module, settings: Optimiser) -> torch.optim.AdamW:
     """AdamW that decays only matrices and kernels."""
-    named = list(model.named_parameters())
+    named = [(n, p) for n, p in trained.named_parameters() if p.requires_grad and p.numel()]
     decays = {name for name, value in named if _is_matrix(value) and not name.endswith("A_log")}
     groups = [
         {"params": [p for n, p in named if n in decays], "weight_decay": settings.weight_decay},

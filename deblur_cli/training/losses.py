@@ -1,14 +1,16 @@
-"""The losses of ALGNet (eq. 2 to 5): Charbonnier, edge and frequency terms, at every scale."""
+"""The losses of the papers: terms that compare images, and the sum that a network is trained by."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from deblur_cli.errors import UsageError
+from deblur_cli.training.contrast import Contrast
 from deblur_cli.training.recipe import LossWeights
 
 EPSILON = 1e-3
@@ -30,6 +32,15 @@ def frequency(restored: Tensor, sharp: Tensor) -> Tensor:
     spectrum = torch.fft.fft2(restored - sharp)
     mean: Tensor = spectrum.real.abs().mean() + spectrum.imag.abs().mean()
     return mean / 2
+
+
+TERMS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "charbonnier": charbonnier,
+    "edge": edge,
+    "frequency": frequency,
+    "absolute": F.l1_loss,
+}
+"""What `LossWeights` weighs of an output and its truth alone, in the order of the sum."""
 
 
 def laplacian(x: Tensor) -> Tensor:
@@ -60,21 +71,57 @@ def resize_to(sharp: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(sharp, like.shape[-2:], mode="bilinear", align_corners=False)
 
 
-def deep_supervision(
-    outputs: Sequence[Tensor], sharp: Tensor, weights: LossWeights | None = None
-) -> Tensor:
-    """Sum of the three weighted terms over all scales.
+class Criterion(nn.Module):
+    """The loss of a recipe: weighted terms, summed over all outputs of a network.
+
+    With trust ratios, FCN's eq. 1: each output's error is weighted by a trainable ratio in [0,1].
+    By the equation alone all ratios would fall to 0; here they are a softmax, so they sum to 1.
 
     Args:
-        outputs: restored `(B,3,h,w)` at any scales.
-        sharp: the truth `(B,3,H,W)` at full resolution, in [0,1].
-        weights: the factors of the terms.
+        weights: factors of the terms.
+
+    Raises:
+        UsageError: a term needs what is not installed.
     """
-    weights = weights or LossWeights()
-    total = sharp.new_zeros(())
-    for output in outputs:
+
+    def __init__(self, weights: LossWeights) -> None:
+        super().__init__()
+        self.weights = weights
+        self.contrast = Contrast() if weights.contrast else None
+        self.trust = nn.Parameter(torch.zeros(weights.trust_ratios))
+        """Logits of the trust ratios, in the order of the outputs; empty if there are none."""
+
+    def forward(self, outputs: Sequence[Tensor], blurred: Tensor, sharp: Tensor) -> Tensor:
+        """Compare what a network made of `blurred` with the truth.
+
+        Args:
+            outputs: restored `(B,3,h,w)` at any scales, in [0,1].
+            blurred: `(B,3,H,W)`.
+            sharp: the truth, `(B,3,H,W)`.
+
+        Raises:
+            UsageError: there are not as many outputs as trust ratios.
+        """
+        total = sharp.new_zeros(())
+        for ratio, output in zip(self._ratios(len(outputs)), outputs, strict=True):
+            for term in self._terms(output, blurred, sharp):
+                total = total + (term if ratio is None else ratio * term)
+        return total
+
+    def _ratios(self, outputs: int) -> Sequence[Tensor | None]:
+        if not len(self.trust):
+            return [None] * outputs
+        if len(self.trust) != outputs:
+            raise UsageError(
+                f"loss.trust_ratios is {len(self.trust)}, but the network has {outputs} outputs",
+                remedy=f"set it to {outputs}, or to 0 for none",
+            )
+        return self.trust.softmax(0).unbind()
+
+    def _terms(self, output: Tensor, blurred: Tensor, sharp: Tensor) -> Iterator[Tensor]:
         truth = resize_to(sharp, output)
-        total = total + weights.charbonnier * charbonnier(output, truth)
-        total = total + weights.edge * edge(output, truth)
-        total = total + weights.frequency * frequency(output, truth)
-    return total
+        for name, term in TERMS.items():
+            if factor := getattr(self.weights, name):
+                yield factor * term(output, truth)
+        if self.contrast is not None:
+            yield self.weights.contrast * self.contrast(output, resize_to(blurred, output), truth)

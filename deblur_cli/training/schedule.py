@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-FLOOR = 1e-3
+from deblur_cli.training.recipe import Schedule
 
 
 @dataclass
@@ -38,7 +38,18 @@ class Budget:
         return min(1.0, self.spent / self.seconds)
 
 
-def learning_rate_factor(progress: float, step: int, warmup_steps: int) -> float:
-    """Linear warm-up in steps, times a cosine from 1 to `FLOOR` over the progress in [0,1]."""
-    warmup = min(1.0, (step + 1) / max(1, warmup_steps))
-    return warmup * ((1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * progress)) + FLOOR)
+def learning_rate_factor(schedule: Schedule, progress: float, step: int) -> float:
+    """The learning rate of step `step`, relative to its peak.
+
+    Args:
+        schedule: its shape.
+        progress: share of the run that is done, in [0,1].
+        step: steps that were done before, for the warm-up.
+    """
+    warmup = min(1.0, (step + 1) / max(1, schedule.warmup_steps))
+    if schedule.shape == "halving":
+        parts = schedule.halvings + 1
+        return warmup * 0.5 ** min(int(progress * parts), schedule.halvings)
+    fall = max(0.0, (progress - schedule.hold) / (1 - schedule.hold))
+    cosine = 0.5 * (1 + math.cos(math.pi * fall))
+    return warmup * ((1 - schedule.floor) * cosine + schedule.floor)

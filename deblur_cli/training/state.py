@@ -2,55 +2,59 @@
 
 from __future__ import annotations
 
+import errno
 import json
-import os
 import pickle
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 
+from deblur_cli.checkpoints.replacing import replacing
 from deblur_cli.checkpoints.split import join_if_split
 from deblur_cli.data.patches import PatchStream
 from deblur_cli.data.workers import WorkerStream
 from deblur_cli.errors import DeblurError
 from deblur_cli.models import RestorationModel
+from deblur_cli.training.distributed import Images
 from deblur_cli.training.learner import Learner
 from deblur_cli.training.recipe import Recipe
 from deblur_cli.training.settings import Settings
+from deblur_cli.training.tally import Progress
 
 STATE_FILE = "state.pt"
 RECIPE_FILE = "recipe.toml"
 WEIGHTS_FILE = "weights.safetensors"
-_CONTENT = {"learner", "stream", "settings", "step", "spent", "skipped"}
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands."""
-
-    step: int = 0
-    spent: float = 0.0
-    """Seconds of the budget so far."""
-    skipped: int = 0
-    """Steps whose gradients were not finite."""
+Stream = PatchStream | WorkerStream
+_CONTENT = {"learner", "stream", "settings", "step", "spent", "skipped", "means"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """The moving parts of a run."""
+    """The moving parts of a run, as far as its state holds them."""
 
     folder: Path
     recipe: Recipe
     settings: Settings
     learner: Learner
-    stream: PatchStream | WorkerStream
+    stream: Stream | None
+    """None in all processes but the first."""
+
+    def draw(self, progress: float) -> Images:
+        """The next batch, for all processes together; only the first may call it."""
+        blurred, sharp = self.patches.batch(progress)
+        return torch.from_numpy(blurred), torch.from_numpy(sharp)
+
+    @property
+    def patches(self) -> Stream:
+        """The stream, in the first process."""
+        assert self.stream is not None
+        return self.stream
 
 
 def save_state(run: Run, progress: Progress) -> None:
@@ -61,11 +65,11 @@ def save_state(run: Run, progress: Progress) -> None:
     """
     content = {
         "learner": run.learner.state(),
-        "stream": run.stream.state(),
+        "stream": run.patches.state(),
         "settings": asdict(run.settings),
         **asdict(progress),
     }
-    with _replacing(run.folder / STATE_FILE) as temporary:
+    with _replacing_by_torch(run.folder / STATE_FILE) as temporary:
         torch.save(content, temporary)
 
 
@@ -95,7 +99,14 @@ def _unpickled(path: Path) -> object:
         return None
 
 
-def begin(run: Run, state: dict[str, Any] | None) -> Progress:
+def progress_in(state: Mapping[str, Any] | None) -> Progress:
+    """Where the run with this state stands; one without has not begun."""
+    if state is None:
+        return Progress()
+    return Progress(state["step"], state["spent"], state["skipped"], tuple(state["means"]))
+
+
+def begin(run: Run, state: Mapping[str, Any] | None) -> None:
     """Make the run's folder, write the recipe there, and go on from a state if there is one.
 
     Raises:
@@ -107,17 +118,21 @@ def begin(run: Run, state: dict[str, Any] | None) -> Progress:
         raise DeblurError(
             f"cannot make the run's folder: {error.strerror}", path=run.folder
         ) from error
-    with _replacing(run.folder / RECIPE_FILE) as temporary:
+    with replacing(run.folder / RECIPE_FILE) as temporary:
         temporary.write_text(run.settings.recipe, "utf-8")
-    if state is None:
-        return Progress()
-    run.learner.resume(state["learner"])
-    run.stream.resume(state["stream"])
-    return Progress(state["step"], state["spent"], state["skipped"])
+    if state is not None:
+        run.patches.resume(state["stream"])
 
 
-def export_weights(path: Path, model: RestorationModel) -> None:
+def export_weights(
+    path: Path, model: RestorationModel, origin: Mapping[str, object] | None = None
+) -> None:
     """Write the parameters in half precision as safetensors, with the configuration as metadata.
+
+    Args:
+        path: of the file.
+        model: on any device.
+        origin: further metadata, where these weights come from.
 
     Raises:
         DeblurError: the file cannot be written; one that was there before is left as it is.
@@ -125,22 +140,21 @@ def export_weights(path: Path, model: RestorationModel) -> None:
     state = {
         key: value.half().cpu().contiguous() for key, value in model.network.state_dict().items()
     }
-    descriptor = model.descriptor
-    metadata = {"architecture": descriptor.name, "config": json.dumps(dict(descriptor.config))}
-    with _replacing(path) as temporary:
-        save_file(state, temporary, metadata)
+    metadata = {
+        "architecture": model.descriptor.name,
+        "config": json.dumps(dict(model.descriptor.config)),
+        **{name: str(value) for name, value in (origin or {}).items()},
+    }
+    content = safetensors.torch.save(state, metadata)
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """A temporary path that takes the place of `path` once it is written."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors: full disk
-        raise DeblurError(
-            f"cannot be written: {error}", path=path, remedy="see that the disk has room"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+def _replacing_by_torch(path: Path) -> Iterator[Path]:
+    """As `replacing`; torch's writer has an error of its own for a full disk."""
+    with replacing(path) as temporary:
+        try:
+            yield temporary
+        except RuntimeError as error:
+            raise OSError(errno.EIO, "writing broke off") from error

@@ -5,13 +5,16 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import typer
+from typer.testing import CliRunner
 
+from deblur_cli.cli.app import app
 from deblur_cli.cli.train import parse_duration, parse_size
 
 RECIPE = """
@@ -67,6 +70,60 @@ def test_mistakes_are_one_line_and_exit_code_2(command: list[str]) -> None:
     finished = subprocess.run([*command, "1m", "--patch", "31"], capture_output=True, text=True)
     assert finished.returncode == 2
     assert finished.stderr.count("\n") == 1
+
+
+def test_a_recipe_is_shown_as_toml_with_what_the_command_changes() -> None:
+    shown = CliRunner().invoke(
+        app,
+        ["train", "xyscannet-gopro", "--show", "--batch", "4", "--set", "network.width=72"],
+    )
+    assert shown.exit_code == 0
+    table = tomllib.loads(shown.stdout)
+    assert (table["optimiser"]["batch"], table["network"]["width"]) == (4, 72)
+    assert table["stages"] == [{"after": 0.5, "patch": 320, "batch": 8}]
+
+
+def test_iterations_and_validation_pairs_may_be_named_by_the_command(tmp_path: Path) -> None:
+    folder = tmp_path / "it's mine"
+    shown = CliRunner().invoke(
+        app,
+        ["train", "small-motion", "--show", "--iterations", "7", "--validation", str(folder)],
+    )
+    table = tomllib.loads(shown.stdout)
+    assert (table["iterations"], table["data"]["validation"]) == (7, str(folder))
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        ([], "--data"),
+        (["--data", ".", "--budget", "1m", "--iterations", "5"], "not both"),
+    ],
+)
+def test_a_training_that_cannot_begin_is_exit_code_2(more: list[str], named: str) -> None:
+    refused = CliRunner().invoke(app, ["train", "small-motion", *more])
+    assert refused.exit_code == 2
+    assert named in refused.output
+
+
+def test_showing_a_recipe_needs_neither_data_nor_torch() -> None:
+    program = (
+        "import sys; sys.modules['torch'] = None\n"
+        "sys.argv = 'deblur train fcn-gopro --show'.split()\n"
+        "from deblur_cli.cli.app import main; main()"
+    )
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    assert tomllib.loads(finished.stdout)["iterations"] == 79200
+
+
+@pytest.mark.parametrize("setting", ["optimiser.batch=0", "optimiser.bath=1", "optimiser.batch"])
+def test_an_impossible_setting_is_one_line_and_exit_code_2(setting: str) -> None:
+    command = [sys.executable, "-m", "deblur_cli", "train", "fcn-gopro", "--show", "--set"]
+    finished = subprocess.run([*command, setting], capture_output=True, text=True)
+    assert (finished.returncode, finished.stdout) == (2, "")
+    assert finished.stderr.count("\n") == 1
+    assert "optimiser.bat" in finished.stderr
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("25m", 1500), ("1.5 h", 5400)])

@@ -15,14 +15,14 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from deblur_cli.ops.triton import backward, conv, forward, pieces
+from deblur_cli.ops.triton import adjoint, conv, forward, pieces
 from deblur_cli.ops.triton.blocks import LANES, Rows
 
 KERNELS = (
     forward._find_ends,
     forward._find_outputs,
-    backward._find_adjoint_ends,
-    backward._find_gradients,
+    adjoint.find_adjoint_ends,
+    adjoint.find_gradients,
     pieces._find_group_ends,
     pieces._find_starts,
     conv._convolve,

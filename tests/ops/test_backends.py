@@ -26,6 +26,7 @@ from tests.ops.problems import random_scan
 def no_wish(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in (ENVIRONMENT_VARIABLE, "TRITON_INTERPRET"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("CC", "cc")
     probe.cache_clear()
     yield
     probe.cache_clear()
@@ -54,7 +55,7 @@ def test_reason_says_what_the_better_ones_lack(monkeypatch: pytest.MonkeyPatch) 
     fake_packages.only(monkeypatch, "numba")
     reason = resolve_backend(None, "cuda").reason
     assert (
-        "triton needs the package triton from 3.3 on (it comes with the CUDA builds of torch"
+        "triton needs the package triton from 3.3 on and a C compiler (it comes with the CUDA"
         in reason
     )
     assert "mamba-ssm needs" in reason
@@ -70,6 +71,19 @@ def test_triton_that_is_too_old_is_passed_over(monkeypatch: pytest.MonkeyPatch) 
     probe.cache_clear()
     monkeypatch.setattr(backends, "version", lambda _name: "3.2.0")
     assert resolve_backend(None, "cuda").name == "torch"
+
+
+def test_triton_is_passed_over_where_nothing_can_build_its_launcher(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fake_packages.only(monkeypatch, "triton", "numba")
+    monkeypatch.delenv("CC")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    choice = resolve_backend(None, "cuda")
+    assert choice.name == "torch"
+    assert "a C compiler" in choice.reason
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    assert BACKENDS["triton"].installed
 
 
 def test_slow_back_ends_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,18 +10,22 @@ from torch import Tensor
 
 from deblur_cli.models import create_model
 from deblur_cli.training.learner import Learner, make_learner, to_device
-from deblur_cli.training.recipe import load_recipe
-from deblur_cli.training.report import Tally, floored_gain
-from deblur_cli.training.state import Progress
+from deblur_cli.training.recipe import Recipe, load_recipe
+from deblur_cli.training.tally import Progress, Tally
+from tests.waiting import NoWaiting
 
 CPU = torch.device("cpu")
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 
 
-def small_learner(precision: torch.dtype) -> Learner:
+def averaged_in_parts() -> Recipe:
+    return load_recipe("small-motion", ["optimiser.accumulation=2", "optimiser.ema_decay=0.9"])
+
+
+def small_learner(precision: torch.dtype, recipe: Recipe | None = None) -> Learner:
     torch.manual_seed(0)
     model = create_model("algnet", width=4, encoder_blocks=[1], decoder_blocks=[1], stem=2)
-    return make_learner(model, load_recipe("small-motion"), CPU, precision)
+    return make_learner(model, recipe or load_recipe("small-motion"), CPU, precision)
 
 
 def pair() -> tuple[Tensor, Tensor]:
@@ -80,13 +84,15 @@ def test_only_float16_scales_the_loss_and_lowers_the_scale_when_it_overflows() -
 
 @pytest.mark.parametrize("precision", DTYPES)
 def test_a_resumed_learner_goes_on_to_the_same_bits(precision: torch.dtype) -> None:
-    learner, resumed = small_learner(precision), small_learner(precision)
-    step(learner)
+    learner, resumed = (small_learner(precision, averaged_in_parts()) for _ in range(2))
+    learner.step(*pair(), 1e-2)
     resumed.resume(copy.deepcopy(learner.state()))
-    step(learner)
-    step(resumed)
+    for one in (learner, resumed):
+        one.step(*pair(), 1e-2)
     for one, other in zip(parameters(learner), parameters(resumed), strict=True):
         assert torch.equal(one, other)
+    means = [one.trained.network.state_dict() for one in (learner, resumed)]
+    assert all(torch.equal(value, means[1][key]) for key, value in means[0].items())
 
 
 def test_a_step_of_one_parameter_is_adamw_as_published() -> None:
@@ -106,30 +112,45 @@ def test_a_step_of_one_parameter_is_adamw_as_published() -> None:
     torch.testing.assert_close(parameter.detach().double(), expected, rtol=1e-5, atol=1e-6)
 
 
+def queue_a_step(learner: Learner, tally: Tally, images: Tensor) -> None:
+    found = learner.step(*(to_device(x, learner.device) for x in (images, images.flip(0))), 1e-4)
+    tally.add(found.loss, found.gain, found.finite, patches=2)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU, absent here")
 @pytest.mark.parametrize("precision", DTYPES)
 def test_on_a_gpu_the_loop_goes_on_without_waiting_for_a_step(precision: torch.dtype) -> None:
     device = torch.device("cuda")
     model = create_model("algnet", width=8, encoder_blocks=[1, 1], decoder_blocks=[1, 1])
-    learner = make_learner(model, load_recipe("small-motion"), device, precision)
+    learner = make_learner(model, averaged_in_parts(), device, precision)
     tally = Tally(Progress(), device)
     images = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8)
-
-    def queue_a_step() -> None:
-        blurred = to_device(images, device)
-        sharp = to_device(images.flip(0), device)
-        loss, restored = learner.compare(blurred, sharp)
-        learner.differentiate(loss)
-        finite = learner.update(1e-4)
-        tally.add(loss.detach(), floored_gain(blurred, restored, sharp), finite, patches=2)
-
-    queue_a_step()  # compiles kernels and makes the optimiser's state
+    queue_a_step(learner, tally, images)  # compiles kernels and makes the optimiser's state
     torch.cuda.set_sync_debug_mode("error")
     try:
-        queue_a_step()
+        queue_a_step(learner, tally, images)
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert tally.report(0.5, 1e-4).step == 2
+    assert tally.report(0.0, 0.5, 1e-4).step == 2
+
+
+@pytest.mark.parametrize("precision", DTYPES)
+def test_nothing_in_a_step_waits_for_the_device(precision: torch.dtype) -> None:
+    learner, tally = small_learner(precision, averaged_in_parts()), Tally(Progress(), CPU)
+    images = torch.randint(0, 256, (2, 16, 16, 3), dtype=torch.uint8)
+    queue_a_step(learner, tally, images)
+    with NoWaiting():
+        queue_a_step(learner, tally, images)
+    assert tally.report(0.0, 0.5, 1e-4).step == 2
+
+
+def test_parts_of_a_batch_add_up_to_the_gradient_of_the_whole() -> None:
+    whole, parts = small_learner(torch.float32), small_learner(torch.float32, averaged_in_parts())
+    found = [learner.step(*pair(), 1e-2) for learner in (whole, parts)]
+    torch.testing.assert_close(found[0].loss, found[1].loss)
+    torch.testing.assert_close(found[0].gain, found[1].gain)
+    for one, other in zip(parameters(whole), parameters(parts), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
 
 
 def test_pictures_become_channels_last_tensors_in_the_unit_range() -> None:

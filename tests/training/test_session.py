@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import resource
 import shutil
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -18,102 +18,13 @@ from torch import Tensor
 
 from deblur_cli.errors import DeblurError, DeviceError, UsageError
 from deblur_cli.models import load_model
-from deblur_cli.training import learner, loop, session
+from deblur_cli.training import loop
+from deblur_cli.training.learner import Learner
+from deblur_cli.training.losses import Criterion
 from deblur_cli.training.recipe import parse_recipe
-from deblur_cli.training.report import Report, Start
 from deblur_cli.training.schedule import Budget
 from deblur_cli.training.session import TrainingOptions, run_training
-
-RECIPE = """
-task = "motion"
-architecture = "algnet"
-[network]
-width = 8
-encoder_blocks = [1, 1]
-decoder_blocks = [1, 1]
-stem = 2
-global_levels = [2]
-state_size = 8
-[optimiser]
-batch = 2
-patch = 32
-[data]
-sharp = "sharp"
-[data.shares]
-easy-motion = 1
-"""
-
-
-@pytest.fixture
-def options(tmp_path: Path) -> TrainingOptions:
-    (tmp_path / "sharp").mkdir()
-    rng = np.random.default_rng(0)
-    for number in range(2):
-        coarse = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
-        photo = cv2.resize(coarse, (320, 320), interpolation=cv2.INTER_NEAREST)
-        cv2.imwrite(str(tmp_path / "sharp" / f"{number}.png"), photo)
-    recipe = tmp_path / "tiny.toml"
-    recipe.write_text(RECIPE)
-    return TrainingOptions(
-        recipe=str(recipe), data=tmp_path, folder=tmp_path / "run", dtype="float32"
-    )
-
-
-class Log:
-    """Keeps what a run tells; each report, one for every step, is a second on its clock."""
-
-    def __init__(self, on_report: Callable[[Report], None] = lambda report: None) -> None:
-        self.starts: list[Start] = []
-        self.reports: list[Report] = []
-        self.on_report = on_report
-
-    def started(self, start: Start) -> None:
-        self.starts.append(start)
-
-    def report(self, report: Report) -> None:
-        self.reports.append(report)
-        self.on_report(report)
-
-    def clock(self) -> float:
-        return float(len(self.reports))
-
-
-def train(
-    options: TrainingOptions, steps: float, log: Log | None = None, stop_at: int | None = None
-) -> Path | None:
-    """A run of so many steps, interrupted once it has come to step `stop_at`."""
-    log = log or Log()
-    stop, told = threading.Event(), log.on_report
-
-    def on_report(report: Report) -> None:
-        told(report)
-        if report.step == stop_at:
-            stop.set()
-
-    log.on_report = on_report
-    return run_training(options, Budget(steps, clock=log.clock), log, stop)
-
-
-@pytest.fixture(autouse=True)
-def _report_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "LOG_EVERY_STEPS", 1)
-
-
-def state_of(options: TrainingOptions) -> dict[str, Any]:
-    state: dict[str, Any] = torch.load(options.folder / "state.pt", weights_only=True)
-    return state
-
-
-def assert_same(one: Any, other: Any) -> None:
-    """Equal to the last bit, however deep."""
-    if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key, value in one.items():
-            assert_same(value, other[key])
-    elif isinstance(one, Tensor):
-        assert torch.equal(one, other)
-    else:
-        assert one == other
+from tests.training.runs import RECIPE, Log, assert_same, curve, state_of, train
 
 
 def test_a_run_ends_annealed_and_leaves_weights_that_load(options: TrainingOptions) -> None:
@@ -129,8 +40,8 @@ def test_a_run_ends_annealed_and_leaves_weights_that_load(options: TrainingOptio
 def test_what_was_chosen_is_told_before_the_first_step(options: TrainingOptions) -> None:
     log = Log()
     train(options, 1, log)
-    (start,) = log.starts
-    assert (start.device, start.dtype) == (torch.device("cpu"), "float32")
+    start = log.start
+    assert (start.device, start.dtype) == ("cpu", "float32")
     assert (start.workers, start.step, start.seconds_left) == (0, 0, 1.0)
 
 
@@ -144,15 +55,17 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
     assert train(parted, 8, stop_at=3) is None
     log = Log()
     assert train(parted, 8, log) is not None
-    assert log.starts[0].step == 3
+    assert log.start.step == 3
     assert [report.step for report in log.reports] == [4, 5, 6, 7, 8]
     assert_same(state_of(parted), state_of(whole))
+    assert curve(parted.folder) == curve(whole.folder)
 
 
 def test_the_folder_holds_the_recipe_with_what_the_command_changed(
     options: TrainingOptions,
 ) -> None:
-    train(replace(options, batch=1, patch=64, learning_rate=1e-5), 1)
+    overrides = ("optimiser.batch=1", "optimiser.patch=64", "optimiser.learning_rate=1e-5")
+    train(replace(options, overrides=overrides), 1)
     kept = parse_recipe("tiny", (options.folder / "recipe.toml").read_text("utf-8"))
     asked = parse_recipe("tiny", RECIPE)
     assert (kept.network, kept.data, kept.loss) == (asked.network, asked.data, asked.loss)
@@ -163,8 +76,11 @@ def test_the_folder_holds_the_recipe_with_what_the_command_changed(
 @pytest.mark.parametrize(
     ("change", "named"),
     [
-        ({"batch": 1}, "optimiser.batch 2 instead of 1"),
-        ({"learning_rate": 0.1}, "optimiser.learning_rate 0.0012 instead of 0.1"),
+        ({"overrides": ("optimiser.batch=1",)}, "optimiser.batch 2 instead of 1"),
+        (
+            {"overrides": ("optimiser.learning_rate=0.1",)},
+            "optimiser.learning_rate 0.0012 instead of 0.1",
+        ),
         ({"seed": 4}, "seed 0 instead of 4"),
         ({"dtype": "bfloat16"}, "dtype float32 instead of bfloat16"),
         ({"workers": 3}, "workers 0 instead of 3"),
@@ -187,7 +103,7 @@ def test_what_is_left_open_stays_as_the_run_began(options: TrainingOptions) -> N
     train(replace(options, dtype="bfloat16", workers=1), 2, stop_at=1)
     log = Log()
     train(replace(options, dtype="auto", workers=None), 2, log)
-    assert (log.starts[0].dtype, log.starts[0].workers) == ("bfloat16", 1)
+    assert (log.start.dtype, log.start.workers) == ("bfloat16", 1)
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbage", "empty", "other"])
@@ -219,7 +135,7 @@ def test_state_and_weights_in_pieces_go_on_like_whole_ones(options: TrainingOpti
     assert weights == parted.folder / "weights.safetensors.split"
     assert max(p.stat().st_size for p in parted.folder.iterdir()) <= 20_000
     again = replace(options, folder=options.folder.with_name("again"), init=weights)
-    train(replace(again, learning_rate=0.0), 1)
+    train(replace(again, overrides=("optimiser.learning_rate=0",)), 1)
     one, other = (load_model(f / "weights.safetensors") for f in (options.folder, again.folder))
     assert_same(dict(one.state_dict()), dict(other.state_dict()))
 
@@ -247,12 +163,12 @@ def test_single_steps_without_finite_gradients_are_left_out_and_counted(
     options: TrainingOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "LOG_EVERY_STEPS", 2)
-    losses, steps = learner.deep_supervision, count(1)
+    loss, steps = Criterion.forward, count(1)
 
     def sometimes(*arguments: Any) -> Tensor:
-        return losses(*arguments) * (torch.nan if next(steps) % 2 else 1.0)
+        return loss(*arguments) * (torch.nan if next(steps) % 2 else 1.0)
 
-    monkeypatch.setattr(learner, "deep_supervision", sometimes)
+    monkeypatch.setattr(Criterion, "forward", sometimes)
     log = Log()
     train(options, 3, log)
     assert [report.skipped for report in log.reports] == [1, 2, 3]
@@ -265,28 +181,111 @@ def test_a_run_without_finite_gradients_ends_and_leaves_the_saved_state(
 ) -> None:
     train(options, 1)
     before = (options.folder / "state.pt").read_bytes()
-    losses = learner.deep_supervision
-    monkeypatch.setattr(learner, "deep_supervision", lambda *args: losses(*args) * torch.nan)
+    loss = Criterion.forward
+    monkeypatch.setattr(Criterion, "forward", lambda *args: loss(*args) * torch.nan)
     with pytest.raises(DeblurError, match="infinite or NaN"):
         train(options, 1000)
     assert (options.folder / "state.pt").read_bytes() == before
 
 
-def test_too_little_memory_says_what_to_change(
+def test_too_little_memory_says_which_batch_fits(
     options: TrainingOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> bool:
-        raise torch.OutOfMemoryError
+    compare = Learner.compare
 
-    monkeypatch.setattr(session, "fit", full)
-    with pytest.raises(DeviceError, match=r"2 patches of 32x32 .*smaller --batch"):
+    def compare_few(learner: Learner, blurred: Tensor, sharp: Tensor) -> tuple[Tensor, Tensor]:
+        if len(blurred) > 3:
+            raise torch.OutOfMemoryError
+        return compare(learner, blurred, sharp)
+
+    monkeypatch.setattr(Learner, "compare", compare_few)
+    large = replace(options, overrides=("optimiser.batch=12",))
+    with pytest.raises(DeviceError, match=r"12 patches of 32x32; 3 fit .*accumulation=4.*batch 3"):
+        train(large, 1)
+    train(replace(options, overrides=("optimiser.batch=12", "optimiser.accumulation=4")), 1)
+
+
+def test_too_little_memory_for_any_patch_says_so(
+    options: TrainingOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> tuple[Tensor, Tensor]:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(Learner, "compare", full)
+    with pytest.raises(DeviceError, match=r"2 patches of 32x32 and for any fewer .*--patch"):
         train(options, 1)
+
+
+def test_a_full_disk_is_one_error_and_leaves_the_saved_state(options: TrainingOptions) -> None:
+    train(options, 2, stop_at=1)
+    before = {path.name: path.read_bytes() for path in options.folder.iterdir()}
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, unlimited[1]))
+    try:
+        with pytest.raises(DeblurError, match=r"state\.pt: cannot be written.*disk has room"):
+            train(options, 2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    after = {path.name: path.read_bytes() for path in options.folder.iterdir()}
+    assert after.pop("curve.csv").startswith(before.pop("curve.csv"))
+    assert after == before
+    assert train(options, 2)
+
+
+def test_a_run_may_end_by_its_iterations(options: TrainingOptions) -> None:
+    log = Log()
+    steps = replace(options, overrides=("iterations=5",))
+    assert run_training(steps, Budget(math.inf), log, threading.Event())
+    assert [report.progress for report in log.reports] == [0, 0.2, 0.4, 0.6, 0.8]
+    assert (log.start.iterations, log.start.seconds_left) == (5, math.inf)
+
+
+def test_a_budget_goes_before_the_iterations_of_a_recipe(options: TrainingOptions) -> None:
+    log = Log()
+    train(replace(options, overrides=("iterations=5",)), 2, log)
+    assert len(log.reports) == 2
+    assert log.start.iterations is None
+
+
+def test_a_run_without_an_end_is_refused(options: TrainingOptions) -> None:
+    with pytest.raises(UsageError, match="--budget or --iterations"):
+        run_training(options, Budget(math.inf), Log(), threading.Event())
+
+
+def test_parts_of_a_batch_give_what_the_whole_gives(options: TrainingOptions) -> None:
+    whole = replace(options, overrides=("optimiser.batch=4",))
+    parts = replace(
+        options,
+        folder=options.folder.with_name("parts"),
+        overrides=("optimiser.batch=4", "optimiser.accumulation=2"),
+    )
+    logs = Log(), Log()
+    train(whole, 8, logs[0])
+    train(parts, 8, logs[1])
+    one, other = ([(r.loss, r.gain) for r in log.reports] for log in logs)
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_batches_that_do_not_divide_into_parts_are_refused(options: TrainingOptions) -> None:
+    with pytest.raises(UsageError, match="accumulation"):
+        train(replace(options, overrides=("optimiser.accumulation=4",)), 1)
+
+
+def test_the_mean_of_the_weights_is_exported(options: TrainingOptions) -> None:
+    train(replace(options, overrides=("optimiser.ema_decay=0.9",)), 6)
+    state = state_of(options)["learner"]
+    exported = load_model(options.folder / "weights.safetensors").network.state_dict()
+    for key, mean in state["average"]["model"].items():
+        assert torch.equal(exported[key], mean.half().float())
+    assert not torch.equal(
+        state["average"]["model"]["intro.weight"], state["model"]["intro.weight"]
+    )
 
 
 def test_training_goes_on_from_given_weights(options: TrainingOptions) -> None:
     weights = train(options, 10)
     again = replace(options, init=weights, folder=options.folder.with_name("again"))
-    train(replace(again, learning_rate=0.0), 4)
+    train(replace(again, overrides=("optimiser.learning_rate=0",)), 4)
     first, second = (load_model(f / "weights.safetensors") for f in (options.folder, again.folder))
     assert_same(dict(first.state_dict()), dict(second.state_dict()))
 
@@ -299,12 +298,12 @@ def test_weights_of_another_layout_are_refused(options: TrainingOptions) -> None
 
 
 def test_patches_may_be_larger_than_the_usual_pairs(options: TrainingOptions) -> None:
-    assert train(replace(options, patch=272, batch=1), 1)
+    assert train(replace(options, overrides=("optimiser.patch=272", "optimiser.batch=1")), 1)
 
 
 def test_patches_that_the_network_would_pad_are_refused(options: TrainingOptions) -> None:
     with pytest.raises(UsageError, match="a multiple of 8"):
-        train(replace(options, patch=36), 1)
+        train(replace(options, overrides=("optimiser.patch=36",)), 1)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from deblur_cli.training.report import ERROR_FLOOR, SMOOTHING, Tally, floored_gain
-from deblur_cli.training.state import Progress
+from deblur_cli.training.tally import ERROR_FLOOR, SMOOTHING, Progress, Tally, floored_gain
 
 
 def test_the_gain_counts_patches_without_error_little() -> None:
@@ -25,10 +24,12 @@ def test_means_are_exponential_over_the_steps_that_counted() -> None:
     for loss in losses:
         value = torch.tensor(loss)
         tally.add(value, -value, value.isfinite(), patches=4)
-    report = tally.report(0.5, 1e-3)
+    report = tally.report(7.0, 0.5, 1e-3)
     weights = SMOOTHING ** np.arange(3, -1, -1)[np.isfinite(losses)]
     mean = np.average([3.0, 1.0, 2.0], weights=weights)
     assert report.loss == pytest.approx(mean)
     assert report.gain == pytest.approx(-mean)
     assert (report.step, report.skipped) == (14, 2)
-    assert tally.reached(7.0) == Progress(14, 7.0, 2)
+    reached = tally.reached(7.0)
+    assert (reached.step, reached.spent, reached.skipped) == (14, 7.0, 2)
+    assert Tally(reached, torch.device("cpu")).report(7.0, 0.5, 1e-3).loss == report.loss

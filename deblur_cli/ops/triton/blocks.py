@@ -106,6 +106,12 @@ def write(pointers, values, mask):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def write_row(rows, token, column, values, mask):  # type: ignore[no-untyped-def]
+    """Store values of one token in the dtype that the memory has."""
+    write(rows.memory + token * rows.token + column, values, mask)
+
+
+@inlined
 def sigmoid(x):  # type: ignore[no-untyped-def]
     """1 / (1 + exp(-x)), without overflow on either side."""
     small = tl.exp(-tl.abs(x))

@@ -20,7 +20,7 @@ from deblur_cli.ops.triton.blocks import (
     seek,
     sigmoid,
     step_size,
-    write,
+    write_row,
 )
 from deblur_cli.ops.triton.pieces import states_between
 from deblur_cli.ops.triton.problem import Problem
@@ -164,6 +164,6 @@ def _find_outputs(  # type: ignore[no-untyped-def]
         if GATE:
             gate = read_row(z, 0, own.d, own.has_d)
             result *= gate * sigmoid(gate)
-        write(y.memory + own.d, result, own.has_d)
+        write_row(y, 0, own.d, result, own.has_d)
         u, delta, B = seek(u, 0, 1), seek(delta, 0, 1), seek(B, 0, 1)
         C, z, y = seek(C, 0, 1), seek(z, 0, 1), seek(y, 0, 1)

@@ -1,15 +1,14 @@
-"""What a run tells about itself while it goes on."""
+"""Where a run stands, and its running figures."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from deblur_cli.training.state import Progress
+from deblur_cli.training.events import Report
 
 SMOOTHING = 0.99
 
@@ -22,48 +21,16 @@ changes would otherwise outweigh what it gains on the others.
 
 
 @dataclass(frozen=True)
-class Start:
-    """What was chosen, when everything is loaded."""
+class Progress:
+    """Where a run stands."""
 
-    device: torch.device
-    dtype: str
-    workers: int
-    parameters: int
-    """Of the network."""
-    step: int
-    """Where an interrupted run goes on; 0 for a new one."""
-    loading_seconds: float
-    """They count in the budget."""
-    seconds_left: float
-    """Of the budget."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """A line of the training log."""
-
-    step: int
-    progress: float
-    """Share of the budget that is spent."""
-    learning_rate: float
-    loss: float
-    """Running mean."""
-    gain: float
-    """Running mean of `floored_gain`, in dB."""
-    patches_per_second: float
-    """Mean over this sitting."""
-    skipped: int
-    """Steps of the whole run that were left out, since a gradient was infinite or NaN."""
-
-
-class Observer(Protocol):
-    """Who is told."""
-
-    def started(self, start: Start) -> None:
-        """Everything is loaded; the first step follows."""
-
-    def report(self, report: Report) -> None:
-        """Some steps were done."""
+    step: int = 0
+    spent: float = 0.0
+    """Seconds of training so far, over all sittings."""
+    skipped: int = 0
+    """Steps whose gradients were not finite."""
+    means: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Exponential sums of 1, loss and gain over the steps that counted."""
 
 
 def floored_gain(blurred: Tensor, restored: Tensor, sharp: Tensor) -> Tensor:
@@ -81,7 +48,7 @@ class Tally:
     def __init__(self, start: Progress, device: torch.device) -> None:
         self.step = start.step
         self._skipped = torch.tensor(start.skipped, device=device)
-        self._weight_loss_gain = torch.zeros(3, device=device)
+        self._weight_loss_gain = torch.tensor(start.means, device=device)
         self._patches = 0
         self._began = time.monotonic()
 
@@ -94,14 +61,16 @@ class Tally:
         self._weight_loss_gain = SMOOTHING * self._weight_loss_gain + (1 - SMOOTHING) * values
 
     def reached(self, spent: float) -> Progress:
-        """Where the run stands after `spent` seconds of its budget."""
-        return Progress(self.step, spent, int(self._skipped))
+        """Where the run stands after `spent` seconds."""
+        weight, loss, gain = self._weight_loss_gain.tolist()
+        return Progress(self.step, spent, int(self._skipped), (weight, loss, gain))
 
-    def report(self, progress: float, learning_rate: float) -> Report:
+    def report(self, spent: float, progress: float, learning_rate: float) -> Report:
         """The means and counts so far; the means are NaN if no step counted."""
         _, loss, gain = (self._weight_loss_gain / self._weight_loss_gain[0]).tolist()
         return Report(
             step=self.step,
+            seconds=spent,
             progress=progress,
             learning_rate=learning_rate,
             loss=loss,
