@@ -28,6 +28,7 @@ SECONDS = 465.0
 
 def main() -> int:
     """Run the benchmark; returns the exit code."""
+    start = time.monotonic()
     options = _options()
     try:
         import torch
@@ -37,7 +38,7 @@ def main() -> int:
     if not options.dry_run and not torch.cuda.is_available():
         print("torch sees no GPU here; --dry-run goes through it all on the CPU", file=sys.stderr)
         return 3
-    return _run("cpu" if options.dry_run else "cuda", options)
+    return _run("cpu" if options.dry_run else "cuda", options, start)
 
 
 def _options() -> argparse.Namespace:
@@ -57,7 +58,7 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _run(device_type: str, options: argparse.Namespace) -> int:
+def _run(device_type: str, options: argparse.Namespace, start: float) -> int:
     import torch
 
     from benchmarks.gpu.environment import device_name
@@ -70,7 +71,6 @@ def _run(device_type: str, options: argparse.Namespace) -> int:
     if output is None and not options.dry_run:
         output = RESULTS / f"{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-')}.md"
     report = Report(f"{name}, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC", options.dry_run)
-    start = time.monotonic()
 
     def record(event: Event) -> None:
         report.add(event)
@@ -80,7 +80,8 @@ def _run(device_type: str, options: argparse.Namespace) -> int:
         print(DRY_RUN)
     try:
         settings = Settings(device_type, options.dry_run, options.samples)
-        run_sections(sections(device), settings, record, SECONDS)
+        left = SECONDS - (time.monotonic() - start)
+        run_sections(sections(device), settings, record, left)
     except KeyboardInterrupt:
         print("interrupted; what was found so far follows", file=sys.stderr)
         return 130

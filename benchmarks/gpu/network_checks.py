@@ -16,6 +16,8 @@ from benchmarks.gpu.networks import SMALL, in_precision, random_frames, random_n
 from benchmarks.gpu.pictures import Picture, drawn_clip, drawn_pair
 from deblur_cli.inference.engine import Deblurrer
 from deblur_cli.inference.graphs import TRIED_AT_USE, CudaRecorder
+from deblur_cli.inference.lanes import lane_to
+from deblur_cli.inference.samples import torch_dtype
 from deblur_cli.models import RestorationModel
 
 CPU = torch.device("cpu")
@@ -46,7 +48,13 @@ def check_network(bench: Bench) -> None:
 
 
 def check_engine(bench: Bench) -> None:
-    """Tiles against the CPU, graphs against eager, a stream against single pictures."""
+    """Transfers, tiles against the CPU, graphs against eager, a stream against single pictures."""
+    for samples in (np.uint8, np.uint16, np.float32):
+        bench.check(
+            "engine",
+            f"{samples.__name__} samples there and back",
+            functools.partial(_transfer_error, bench.device, samples),
+        )
     for tile in (0, 64):
         bench.check(
             "engine",
@@ -128,6 +136,19 @@ def _gradients(bench: Bench, device: torch.device) -> Tensor:
     loss = sum(output.square().mean() for output in outputs)
     gradients = torch.autograd.grad(loss, list(model.parameters()), allow_unused=True)
     return torch.cat([gradient.flatten().cpu() for gradient in gradients if gradient is not None])
+
+
+def _transfer_error(device: torch.device, samples: type[np.number]) -> float:
+    """Values that come back changed when many pictures are on their way at once."""
+    rng = np.random.default_rng(0)
+    scale = 1 if samples == np.float32 else np.iinfo(samples).max
+    pictures = [(rng.random((60, 80, 3)) * scale).astype(samples) for _ in range(16)]
+    lane, dtype = lane_to(device), torch_dtype(pictures[0].dtype)
+    with lane.computing(), torch.inference_mode():
+        uploaded = (lane.upload([picture])[0].permute(1, 2, 0) for picture in pictures)
+        arriving = [lane.fetch_samples(values, dtype) for values in uploaded]
+        found = [one.wait() for one in arriving]
+    return float(np.count_nonzero(np.stack(found) != np.stack(pictures)))
 
 
 def _engine_error(device: torch.device, tile: int) -> float:

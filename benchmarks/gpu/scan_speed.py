@@ -129,9 +129,14 @@ def training_milliseconds(bench: Bench, backend: str | None, level: Level) -> fl
 def _input_sets(
     level: Level, dtype: torch.dtype, device: torch.device, backend: str
 ) -> list[Arguments]:
-    """So many that together they are several times the cache; mamba-ssm gets its own layout."""
+    """So many that together they are several times the cache; mamba-ssm gets its own layout.
+
+    One is enough where launches are the time.
+    """
     first = level.inputs(dtype, device)
     count = min(_MOST_SETS, 1 + _CACHES * cache_bytes(device) // _bytes(first))
+    if backend == LAUNCH_BOUND:
+        count = 1
     sets = [first, *(level.inputs(dtype, device, seed) for seed in range(1, count))]
     return [_channel_major(one) for one in sets] if backend == "mamba-ssm" else sets
 

@@ -20,6 +20,9 @@ from benchmarks.gpu.sizes import FULL, TOY
 GRACE = 40.0
 """Seconds a section may run over before it counts as hanging: one compilation or figure."""
 
+PARTING = 5.0
+"""Seconds for a killed process to go; one that hangs in the driver is left to it."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -117,7 +120,7 @@ class _Worker:
         """End the process."""
         self._connection.close()
         self._process.kill()
-        self._process.join(GRACE)
+        self._process.join(PARTING)
 
 
 def _serve(settings: Settings, connection: Connection) -> None:

@@ -20,13 +20,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from deblur_cli.cli import options, report
 from deblur_cli.cli.console import one_line
+from deblur_cli.cli.table import Table
 
 if TYPE_CHECKING:
     from deblur_cli.diagnosis.comparison import Comparison
@@ -89,48 +90,10 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-@dataclass(frozen=True)
-class _Table:
-    """One section of what people see, on stdout."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-
-    def show(self) -> None:
-        """A drawn table on a terminal, aligned columns elsewhere."""
-        rows = [tuple(one_line(cell) for cell in row) for row in self.rows]
-        if sys.stdout.isatty():
-            self._draw(rows)
-        else:
-            self._write(rows)
-
-    def _draw(self, rows: list[tuple[str, ...]]) -> None:
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(title=self.title, title_justify="left")
-        for name in self.header:
-            table.add_column(name, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
-        Console(highlight=False).print(table)
-
-    def _write(self, rows: list[tuple[str, ...]]) -> None:
-        columns = zip(self.header, *rows, strict=True)
-        widths = [max(map(len, column)) for column in columns]
-        typer.echo(self.title)
-        for row in (self.header, *rows):
-            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-            typer.echo(f"  {'  '.join(cells)}".rstrip())
-        typer.echo()
-
-
-def _tables(diagnosis: Diagnosis) -> Iterator[_Table]:
+def _tables(diagnosis: Diagnosis) -> Iterator[Table]:
     from deblur_cli.diagnosis.comparison import GRADIENT_TOLERANCE, VALUE_TOLERANCE
 
-    yield _Table(
+    yield Table(
         "software",
         ("package", "state", "version", "note"),
         [
@@ -138,23 +101,23 @@ def _tables(diagnosis: Diagnosis) -> Iterator[_Table]:
             for package in diagnosis.packages
         ],
     )
-    yield _Table(
+    yield Table(
         "optional extras",
         ("extra", "state", "brings", "note"),
         [(extra.name, extra.state, extra.purpose, extra.note) for extra in diagnosis.extras],
     )
-    yield _Table(
+    yield Table(
         "devices",
         ("device", "fact", ""),
         [row for device in diagnosis.devices for row in _device_rows(device)],
     )
-    yield _Table(
+    yield Table(
         "scan back ends against float64 (largest difference over largest magnitude; "
         f"ok: values {VALUE_TOLERANCE:.0e}, gradients {GRADIENT_TOLERANCE:.0e})",
         ("device", "back end", "operator", "values", "gradients", "ms", "verdict"),
         [_comparison_row(comparison) for comparison in diagnosis.comparisons],
     )
-    yield _Table(
+    yield Table(
         "weights",
         ("id", "task", "state", "default"),
         [

@@ -145,6 +145,7 @@ class CudaRecorder:
         pool = next((other.pool() for other in self._graphs), None)
         with (
             CUDA_ALLOCATOR,
+            torch.cuda.stream(computing),  # a capture that fails leaves its own stream current
             torch.cuda.graph(
                 graph, pool=pool, stream=self._stream, capture_error_mode="thread_local"
             ),

@@ -9,16 +9,23 @@ import time
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from benchmarks.gpu import __main__ as command
-from benchmarks.gpu import scan_speed, worker
+from benchmarks.gpu import network_checks, scan_speed, worker
 from benchmarks.gpu.bench import Bench, DeviceLostError
 from benchmarks.gpu.events import Check, Event, Goal, Row, Skipped
-from benchmarks.gpu.operators import ALLOWANCE, in_wider_rows, moved, share_of_tolerance
+from benchmarks.gpu.operators import (
+    ALLOWANCE,
+    check_operators,
+    in_wider_rows,
+    moved,
+    share_of_tolerance,
+)
 from benchmarks.gpu.pictures import drawn_clip, drawn_pair
 from benchmarks.gpu.report import Report
 from benchmarks.gpu.roofline import Ceilings, Work, count_work
@@ -28,6 +35,7 @@ from benchmarks.gpu.sizes import TOY
 from benchmarks.gpu.weights import parse_safetensors
 from benchmarks.scan import LEVELS
 from deblur_cli.checkpoints.manifest import load_manifest
+from deblur_cli.inference.lanes import Arriving, DirectLane
 from deblur_cli.ops import reference
 from deblur_cli.ops.backends import BACKENDS, Backend
 from tests import gpu_sections
@@ -100,6 +108,43 @@ def test_an_element_that_is_not_written_is_found(monkeypatch: pytest.MonkeyPatch
     assert scan_speed._disagreement(arguments, "torch") == 0
     assert math.isnan(scan_speed._disagreement(arguments, "forgetful"))
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_inputs_are_rotated_where_a_cache_would_help(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan_speed, "cache_bytes", lambda _device: 1 << 20)
+    level = levels((16, 16), 4, 4)[0]
+    counts = [
+        len(scan_speed._input_sets(level, torch.float32, CPU, name)) for name in ("triton", "torch")
+    ]
+    assert counts == [scan_speed._MOST_SETS, 1]
+
+
+def test_what_there_is_no_time_for_is_named_group_by_group(
+    bench: Bench, events: list[Event]
+) -> None:
+    bench.deadline = 0
+    check_operators(bench, "torch")
+    skipped = [event.what for event in events if isinstance(event, Skipped)]
+    wanted = ["as in the network, float32", f"{TOY.long_scan} tokens", "channel-major"]
+    assert [what.split(", ", 2)[2] for what in skipped] == [
+        f"{what}, and what follows" for what in wanted
+    ]
+    assert all(event.passed for event in events if isinstance(event, Check))
+
+
+def test_transfers_that_mix_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    for samples in (np.uint8, np.uint16, np.float32):
+        assert network_checks._transfer_error(CPU, samples) == 0
+
+    class Mixing(DirectLane):
+        first: Arriving | None = None
+
+        def fetch_samples(self, values: Tensor, dtype: torch.dtype) -> Arriving:
+            self.first = self.first or super().fetch_samples(values, dtype)
+            return self.first
+
+    monkeypatch.setattr(network_checks, "lane_to", Mixing)
+    assert network_checks._transfer_error(CPU, np.uint8) > 0
 
 
 def test_awkward_memory_arrives_as_it_is() -> None:
@@ -256,6 +301,15 @@ def test_without_a_gpu_it_says_so_in_one_line(
     assert printed.out == ""
     assert printed.err.count("\n") == 1
     assert "no GPU" in printed.err
+
+
+def test_importing_torch_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[float] = []
+    clock = iter([100.0, 130.0])
+    monkeypatch.setattr(command, "time", types.SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(worker, "run_sections", lambda *arguments: left.append(arguments[-1]))
+    assert run_command(monkeypatch, "--dry-run") == 0
+    assert left == [command.SECONDS - 30]
 
 
 def test_a_dry_run_is_never_written_among_the_results(monkeypatch: pytest.MonkeyPatch) -> None:

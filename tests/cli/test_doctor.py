@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import pytest
 
 from deblur_cli.checkpoints.manifest import load_manifest
 from deblur_cli.checkpoints.verify import Check, State
-from deblur_cli.cli.doctor import _Table
 from deblur_cli.diagnosis import diagnose as module
 from deblur_cli.diagnosis.comparison import Comparison
 from deblur_cli.diagnosis.devices import Device
@@ -110,18 +108,6 @@ def test_problems_are_named_and_decide_the_exit_code(
     assert "disagrees with float64" in finished.stderr
     found.append(replace(WELL, comparisons=[replace(GOOD, failure="broken")]))
     assert deblur("doctor").returncode == 3
-
-
-def test_terminal_gets_drawn_tables(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    _Table("things", ("name", "value"), [("[bold]a", "b\x1b")]).show()
-    drawn = capsys.readouterr().out
-    assert "things" in drawn
-    assert "[bold]a" in drawn
-    assert "b\\x1b" in drawn
-    assert "━" in drawn
 
 
 def test_this_machine(deblur: Command) -> None:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor
 
-from deblur_cli.inference.graphs import SHAPES, TRIED_AT_USE, GraphedNetwork, Network
+from deblur_cli.inference.graphs import (
+    SHAPES,
+    TRIED_AT_USE,
+    CudaRecorder,
+    GraphedNetwork,
+    Network,
+)
 
 
 def double(x: Tensor) -> Tensor:
@@ -142,3 +150,43 @@ def test_when_memory_is_short_graphs_go_and_do_not_come_back() -> None:
     before = recorder.replays
     use(network, 8, 2 * TRIED_AT_USE)
     assert recorder.replays == before and len(recorder.captured) == 1
+
+
+class FakeCuda:
+    """The streams of `torch.cuda`, and a capture that fails as torch's does: half undone."""
+
+    def __init__(self) -> None:
+        self.current = "computing"
+        self.CUDAGraph = SimpleNamespace
+
+    def Stream(self, _device: torch.device) -> SimpleNamespace:  # noqa: N802
+        return SimpleNamespace(wait_stream=lambda _other: None)
+
+    def current_stream(self, _device: torch.device) -> str:
+        return self.current
+
+    @contextmanager
+    def stream(self, stream: str) -> Iterator[None]:
+        before, self.current = self.current, stream
+        try:
+            yield
+        finally:
+            self.current = before
+
+    @contextmanager
+    def graph(self, _graph: object, stream: str, **_options: object) -> Iterator[None]:
+        self.current = stream
+        yield
+        raise RuntimeError("operation failed due to a previous error during capture")
+
+
+def test_after_a_failed_capture_the_stream_is_the_one_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda = FakeCuda()
+    computing = cuda.current = SimpleNamespace(wait_stream=lambda _other: None)
+    monkeypatch.setattr(torch, "cuda", cuda)
+    network = GraphedNetwork(double, CudaRecorder(torch.device("cuda")))
+    use(network, 8, TRIED_AT_USE)
+    assert cuda.current is computing
+    assert len(network.notes) == 1
