@@ -18,7 +18,7 @@ from deblur_cli.training.recipe import load_recipe, to_toml
 from tests.checkpoints.run_folder import leave_run, tiny_model
 
 
-def measured(gain: float, sharp: float) -> Measured:
+def measured(gain: float, sharp: float, shake: float = 1.0) -> Measured:
     pair = {
         "psnr_before": 20.0,
         "psnr_after": 20.0 + gain,
@@ -29,6 +29,7 @@ def measured(gain: float, sharp: float) -> Measured:
     return Measured(
         Measurement("val", "net", {"a": pair}),
         Measurement("kodak", "net", {"b": {"psnr_to_input": sharp}}),
+        Measurement("shaken", "net", {"c": {**pair, "psnr_gain": shake}}),
     )
 
 
@@ -90,8 +91,9 @@ def test_adopting_again_replaces_the_figures(
     [
         (measured(0.5, 40.0), measured(0.5, 37.0)),
         (measured(0.9, 35.0), measured(0.5, 37.0)),
+        (measured(0.9, 40.0, shake=0.9), measured(0.5, 40.0)),
     ],
-    ids=["no gain", "harms sharp photos"],
+    ids=["no gain", "harms sharp photos", "restores shaken photos less"],
 )
 def test_otherwise_nothing_changes(
     weights: Path,
@@ -106,4 +108,4 @@ def test_otherwise_nothing_changes(
 
 
 def test_a_harmless_network_replaces_a_harmful_one_even_if_it_gains_less() -> None:
-    assert measured(0.4, 36.5).rank > measured(0.6, 35.3).rank
+    assert measured(0.4, 36.5).beats(measured(0.6, 35.3))
