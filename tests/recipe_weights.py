@@ -15,13 +15,13 @@ from torch import Tensor, nn
 BLOCK_SCALES = ("inside_all", "lamb_g", "lamb_l", "beta", "gamma")
 
 
-def fill_by_recipe(network: nn.Module, seed: int, gain: float = 1.0) -> None:
+def fill_by_recipe(network: nn.Module, seed: int | str, gain: float = 1.0) -> None:
     """Overwrite every entry of the network's state dict; `gain` scales matrices and kernels."""
     state = network.state_dict()
     network.load_state_dict({key: _entry(seed, key, value, gain) for key, value in state.items()})
 
 
-def _entry(seed: int, key: str, like: Tensor, gain: float) -> Tensor:
+def _entry(seed: int | str, key: str, like: Tensor, gain: float) -> Tensor:
     noise = _uniform(seed, key, like.numel()).reshape(tuple(like.shape))
     leaf = key.rsplit(".", 1)[-1]
     if leaf == "A_log":
@@ -42,7 +42,7 @@ def _entry(seed: int, key: str, like: Tensor, gain: float) -> Tensor:
     return torch.from_numpy(values.astype(np.float32))
 
 
-def _uniform(seed: int, key: str, count: int) -> np.ndarray:
+def _uniform(seed: int | str, key: str, count: int) -> np.ndarray:
     """Hash noise in [-1, 1): the element number, shifted by the key's checksum, mixed."""
     mask = np.uint64(0xFFFFFFFF)
     x = (np.arange(count, dtype=np.uint64) + np.uint64(zlib.crc32(f"{seed}:{key}".encode()))) & mask

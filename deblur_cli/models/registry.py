@@ -10,8 +10,16 @@ from typing import Any
 from torch import Tensor
 
 from deblur_cli.errors import UsageError, WeightsError
-from deblur_cli.models import algnet_config, fcn, mprnet_config, nafnet, xyscannet_config
+from deblur_cli.models import (
+    algnet_config,
+    fcn,
+    maxim_config,
+    mprnet_config,
+    nafnet,
+    xyscannet_config,
+)
 from deblur_cli.models.algnet import ALGNet
+from deblur_cli.models.maxim import MAXIM
 from deblur_cli.models.mprnet import MPRNet
 from deblur_cli.models.restoration import Network, RestorationModel
 from deblur_cli.models.state_dict import read_state_dict
@@ -38,6 +46,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
     "nafnet": Architecture(nafnet.NAFNetConfig, nafnet.NAFNet, nafnet.infer_config),
     "mprnet": Architecture(mprnet_config.MPRNetConfig, MPRNet, mprnet_config.infer_config),
     "fcn": Architecture(fcn.FCNConfig, fcn.FCN, fcn.infer_config),
+    "maxim": Architecture(maxim_config.MAXIMConfig, MAXIM, maxim_config.infer_config),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +23,9 @@ class Network(nn.Module, ABC):
 
     final_output: int = -1
     """Which of the outputs is the result; the release decides their order."""
+
+    padding_mode: Literal["replicate", "reflect"] = "replicate"
+    """How images are continued to a size that fits: by their last row and column, or mirrored."""
 
     @abstractmethod
     def forward(self, image: Tensor, side_outputs: bool = True) -> list[Tensor]:
@@ -68,13 +71,16 @@ class RestorationModel(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Restore `(B,3,H,W)`.
 
-        Sides that are no multiple of the network's are continued by their last row and column, not
-        by the black border that the network itself would add, and cropped afterwards.
+        Sides that are no multiple of the network's are continued as its `padding_mode` says, not by
+        the black border that the network itself would add, and cropped afterwards. An image that is
+        too small to be mirrored is continued by its last row and column.
         """
         height, width = x.shape[-2:]
         multiple = self.descriptor.size_multiple
-        padding = (0, -width % multiple, 0, -height % multiple)
-        padded = F.pad(x, padding, mode="replicate") if any(padding) else x
+        right, below = -width % multiple, -height % multiple
+        mirrors = right < width and below < height
+        mode = self.network.padding_mode if mirrors else "replicate"
+        padded = F.pad(x, (0, right, 0, below), mode=mode) if right or below else x
         restored: Tensor = self.network(padded, side_outputs=False)[self.network.final_output]
         return restored[..., :height, :width].float()
 

@@ -1,18 +1,28 @@
 from __future__ import annotations
 
+import errno
+import hashlib
+import os
 import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import Mock
 
 import huggingface_hub
 import pytest
-from huggingface_hub import errors
+from huggingface_hub import constants, errors
 
+from deblur_cli.checkpoints import hub
 from deblur_cli.checkpoints.hub import fetch, parse_hub
 from deblur_cli.checkpoints.manifest import HubFile
 from deblur_cli.errors import UsageError, WeightsError
+from tests.checkpoints.hub_server import COMMIT, REPO, FakeHub, point_to, serving
 
-FILE = HubFile("someone/weights", "nets/large.safetensors", "0123abc")
+FILE = HubFile(REPO, "nets/large.safetensors", COMMIT)
+LATEST = HubFile(REPO, FILE.file, "main")
+CONTENT = os.urandom(300_000)
 
 
 def test_a_reference_is_read_and_written_alike() -> None:
@@ -28,67 +38,176 @@ def test_what_is_no_reference_is_refused(reference: str) -> None:
         parse_hub(reference)
 
 
-def test_offline_opens_no_socket(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def server(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
+    with serving(FakeHub({FILE.file: CONTENT})) as running:
+        point_to(running.endpoint, monkeypatch)
+        yield running
+
+
+@pytest.fixture
+def no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(*args: object, **kwargs: object) -> None:
         raise AssertionError("a socket was opened")
 
-    monkeypatch.setattr(socket, "socket", forbidden)
-    monkeypatch.setattr(socket, "create_connection", forbidden)
-    monkeypatch.setattr(socket, "getaddrinfo", forbidden)
+    for name in ("socket", "create_connection", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, forbidden)
+
+
+def bodies(server: FakeHub) -> list[tuple[str, str]]:
+    """What was fetched from behind the redirect, and the range."""
+    asked = [one for one in server.asked if one[1].startswith("/blobs/")]
+    return [(path, wanted) for method, path, wanted in asked if method == "GET"]
+
+
+def questions(server: FakeHub) -> int:
+    """How often it was asked for the file."""
+    return len([path for _, path, _ in server.asked if path.endswith(FILE.file)])
+
+
+def test_a_file_is_fetched_through_the_redirect_and_kept(server: FakeHub) -> None:
+    path = fetch(FILE, offline=False)
+    assert path.read_bytes() == CONTENT
+    assert bodies(server) == [(f"/blobs/{hashlib.sha256(CONTENT).hexdigest()}", "")]
+    before = questions(server)
+    assert fetch(FILE, offline=False) == fetch(FILE, offline=True) == path
+    assert questions(server) == before
+
+
+def test_a_branch_is_asked_for_again_but_not_fetched_if_its_etag_is_known(server: FakeHub) -> None:
+    first = fetch(LATEST, offline=False)
+    before = questions(server)
+    assert fetch(LATEST, offline=False) == first
+    assert questions(server) > before
+    assert len(bodies(server)) == 1
+    assert fetch(LATEST, offline=True) == first
+
+
+def test_a_branch_is_what_it_was_if_the_hub_is_silent(
+    server: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = fetch(LATEST, offline=False)
+    monkeypatch.setattr(hub, "PATIENCE", 0.2)
+    with silent_server() as endpoint:
+        point_to(endpoint, monkeypatch)
+        assert fetch(LATEST, offline=False) == first
+
+
+def test_a_broken_download_goes_on_where_it_stopped(
+    server: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)
+    server.cut_after = 100_000
+    assert fetch(FILE, offline=False).read_bytes() == CONTENT
+    assert [wanted for _, wanted in bodies(server)] == ["", "bytes=100000-"]
+
+
+def test_a_truncated_file_is_refused_and_not_kept(server: FakeHub, empty_cache: Path) -> None:
+    server.missing_bytes = 1
+    with pytest.raises(WeightsError, match=r"cannot be fetched: .*299999"):
+        fetch(FILE, offline=False)
+    assert not [path for path in empty_cache.rglob("*") if path.suffix == ".safetensors"]
+    server.missing_bytes = 0
+    assert fetch(FILE, offline=False).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "remedy"),
+    [
+        (401, "", "cannot be fetched: .*401", "HF_TOKEN"),
+        (401, "RepoNotFound", "does not exist, or is private", "HF_TOKEN"),
+        (403, "GatedRepo", "needs its owner's permission", "HF_TOKEN"),
+        (404, "RepoNotFound", "does not exist", "check owner, repository"),
+        (404, "RevisionNotFound", "does not exist", "revision"),
+        (404, "EntryNotFound", "does not exist", "file"),
+        (429, "", "cannot be fetched: .*429", "wait some minutes"),
+        (500, "", "cannot be fetched: .*500", "try again later"),
+        (503, "", "cannot be fetched: .*503", "try again later"),
+    ],
+)
+def test_every_answer_but_the_file_is_one_clear_error_at_once(
+    server: FakeHub, status: int, code: str, message: str, remedy: str
+) -> None:
+    server.status, server.error_code = status, code
+    with pytest.raises(WeightsError, match=message) as caught:
+        fetch(FILE, offline=False)
+    assert str(FILE) in str(caught.value)
+    assert remedy in caught.value.remedy
+    assert questions(server) == 1
+
+
+@contextmanager
+def silent_server() -> Iterator[str]:
+    """Takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_nobody_waits_long_for_a_silent_host(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert hub.PATIENCE <= 5
+    monkeypatch.setattr(hub, "PATIENCE", 0.2)
+    with silent_server() as endpoint:
+        point_to(endpoint, monkeypatch)
+        with pytest.raises(WeightsError, match="cannot be fetched") as caught:
+            fetch(FILE, offline=False)
+    assert "check the connection" in caught.value.remedy
+
+
+def test_nobody_waits_long_for_a_name_that_is_not_found(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = Mock(side_effect=lambda *args, **kwargs: time.sleep(60))
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", stuck)
+    monkeypatch.setattr(hub, "PATIENCE", 0.2)
+    with pytest.raises(WeightsError, match="no answer within"):
+        fetch(FILE, offline=False)
+
+
+def test_a_host_that_refuses_is_one_clear_error(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with silent_server() as endpoint:
+        pass  # nobody listens there any more
+    point_to(endpoint, monkeypatch)
+    with pytest.raises(WeightsError, match=r"cannot be fetched: .*refused") as caught:
+        fetch(FILE, offline=False)
+    assert "check the connection, HF_ENDPOINT and proxies" in caught.value.remedy
+
+
+@pytest.mark.usefixtures("no_socket")
+def test_offline_opens_no_socket(empty_cache: Path) -> None:
     with pytest.raises(WeightsError, match="not in the cache") as caught:
         fetch(FILE, offline=True)
     assert str(FILE) in str(caught.value)
 
 
-def test_a_cached_file_is_found_offline(empty_cache: Path) -> None:
-    commit = "0" * 40
-    snapshot = empty_cache / "models--someone--weights" / "snapshots" / commit
-    (snapshot / "nets").mkdir(parents=True)
-    (snapshot / "nets" / "large.safetensors").write_bytes(b"weights")
-    pinned = HubFile(FILE.repo, FILE.file, commit)
-    assert fetch(pinned, offline=True).read_bytes() == b"weights"
-
-
-class ConnectionLostError(Exception):
-    """As HTTP libraries raise in the middle of a download: of a class of their own."""
-
-
-def failing(error: Exception) -> Mock:
-    return Mock(side_effect=error)
+@pytest.mark.usefixtures("no_socket")
+def test_the_library_s_own_offline_mode_is_respected(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(WeightsError, match="HF_HUB_OFFLINE"):
+        fetch(FILE, offline=False)
 
 
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (errors.LocalEntryNotFoundError("no connection"), "cannot be fetched: no connection"),
-        (errors.RepositoryNotFoundError("404", response=Mock()), "does not exist"),
-        (errors.RevisionNotFoundError("404", response=Mock()), "does not exist"),
-        (errors.EntryNotFoundError("404"), "does not exist"),
-        (errors.GatedRepoError("403", response=Mock()), "permission"),
-        (errors.HfHubHTTPError("500 server", response=Mock()), "cannot be fetched: 500 server"),
         (errors.HFValidationError("bad repo id"), "does not exist"),
+        (errors.LocalEntryNotFoundError("no connection"), "cannot be fetched: no connection"),
         (ValueError("Invalid filename '../x'"), "does not exist"),
-        (
-            ConnectionLostError("peer closed connection"),
-            "cannot be fetched: peer closed connection",
-        ),
-        (OSError("No space left on device"), "cannot be fetched: No space left"),
+        (RuntimeError("peer closed connection\nand more"), "fetched: peer closed connection \\("),
+        (RuntimeError(), "cannot be fetched: RuntimeError"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left.*make room"),
     ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
-def test_every_failure_is_one_clear_error(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
+def test_every_failure_of_the_download_is_one_clear_error(
+    server: FakeHub, monkeypatch: pytest.MonkeyPatch, error: Exception, message: str
 ) -> None:
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", failing(error))
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", Mock(side_effect=error))
     with pytest.raises(WeightsError, match=message) as caught:
         fetch(FILE, offline=False)
     assert str(FILE) in str(caught.value)
-
-
-def test_the_pinned_revision_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    download = Mock(return_value=str(tmp_path / "large.safetensors"))
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
-    assert fetch(FILE, offline=False) == tmp_path / "large.safetensors"
-    download.assert_called_once_with(
-        FILE.repo, FILE.file, revision=FILE.revision, local_files_only=False
-    )

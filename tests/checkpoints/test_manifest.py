@@ -4,14 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from deblur_cli.checkpoints.manifest import (
     MANIFEST,
+    Entry,
     HubFile,
+    NpmFile,
     load_manifest,
     weights_folder,
 )
 from deblur_cli.errors import UsageError, WeightsError
+from deblur_cli.models import create_model
 
 
 def test_every_field_is_read(folder: Path) -> None:
@@ -42,6 +46,65 @@ def test_an_unknown_id_or_task_lists_what_there_is(folder: Path) -> None:
         load_manifest().defaults("dust")
 
 
+CONVERTED = """
+[[weights]]
+id = "from-tensorflow"
+task = "motion"
+architecture = "maxim"
+licence = "Apache-2.0"
+hub = { repo = "someone/weights", file = "variables/variables.index", revision = "main" }
+bytes = 7
+trained_on = ["GoPro"]
+reported = { gopro_psnr = 32.9 }
+"""
+INTEGRITY = f"sha512-{'x' * 86}=="
+NPM = f"""npm = {{ package = "@a/b", version = "1", integrity = "{INTEGRITY}", file = "m.json" }}
+"""
+
+
+def with_more(folder: Path, text: str) -> Entry:
+    path = folder / MANIFEST
+    path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
+    return load_manifest().entries[-1]
+
+
+def test_weights_to_be_converted_may_be_unpinned_on_the_hub(folder: Path) -> None:
+    entry = with_more(folder, CONVERTED)
+    assert entry.hub is not None
+    assert entry.converted
+    assert entry.sha256 is None
+    assert entry.reported == {"gopro_psnr": 32.9}
+    assert entry.origins == {"hub": entry.hub}
+    assert not any(entry.converted for entry in load_manifest().entries[:-1])
+
+
+def test_a_package_is_preferred_to_the_hub(folder: Path) -> None:
+    pin = f'sha256 = "{"0" * 64}"\n'
+    entry = with_more(folder, CONVERTED.replace("bytes =", f"{NPM}{pin}bytes ="))
+    assert entry.npm == NpmFile("@a/b", "1", INTEGRITY, "m.json")
+    assert str(entry.npm) == "npm:@a/b@1"
+    assert list(entry.origins) == ["npm", "hub"]
+    assert entry.converted
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (CONVERTED.replace("index", "pth"), "'from-tensorflow': sha256 is missing"),
+        (CONVERTED + NPM, "'from-tensorflow': sha256 is missing"),
+        (CONVERTED + 'file = "x.pth"\n', "'from-tensorflow': is bundled, and is to be fetched"),
+        (CONVERTED + NPM.replace("sha512", "sha1"), "npm, integrity is no sha512"),
+        (CONVERTED + NPM.replace("version", "release"), "npm: has an unknown field release"),
+    ],
+)
+def test_wrong_origins_are_refused(folder: Path, text: str, message: str) -> None:
+    text = text.replace("reported = { gopro_psnr = 32.9 }\n", "")
+    pinned = f'{text}sha256 = "{"0" * 64}"\n' if "integrity is" in message else text
+    with pytest.raises(WeightsError) as caught:
+        with_more(folder, pinned)
+    assert message in str(caught.value)
+
+
 def replace(old: str, new: str) -> Callable[[str], str]:
     def edit(text: str) -> str:
         assert old in text
@@ -69,7 +132,7 @@ def drop(field: str) -> Callable[[str], str]:
             for name in ("task", "architecture", "licence", "sha256", "bytes", "trained_on")
         ),
         (drop("id"), "entry '3': id is missing"),
-        (drop("file"), "entry 'tiny-defocus': has neither file nor hub"),
+        (drop("file"), "entry 'tiny-defocus': has neither file nor hub nor npm"),
         (replace('id = "tiny-defocus"', "id = 7"), "entry '7': id is no text"),
         (replace('licence = "Apache-2.0"', 'licence = ""'), "'large-motion': licence is empty"),
         (replace("bytes = ", "bytes = -"), "'large-motion': bytes is not positive"),
@@ -108,6 +171,14 @@ def test_a_wrong_manifest_is_refused_by_entry_and_field(
 def test_an_absent_manifest_is_an_error_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="reinstall"):
         load_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("entry", load_manifest().entries, ids=lambda entry: entry.id)
+def test_every_entry_that_comes_with_the_program_describes_a_network(entry: Entry) -> None:
+    with torch.device("meta"):
+        network = create_model(entry.architecture, **entry.config)
+    assert entry.bytes > 2 * network.descriptor.parameters  # in half precision at least
+    assert entry.sha256 or entry.converted
 
 
 def test_the_weights_folder_is_the_clone_s_or_the_package_s() -> None:

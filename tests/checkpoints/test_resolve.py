@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 
-from deblur_cli.checkpoints import resolve
+from deblur_cli.checkpoints import hub, resolve
+from deblur_cli.checkpoints.cache import converted_path
 from deblur_cli.checkpoints.checksum import file_sha256
 from deblur_cli.checkpoints.manifest import HubFile, load_manifest
-from deblur_cli.checkpoints.resolve import resolve_weights
+from deblur_cli.checkpoints.resolve import from_entry, resolve_weights
 from deblur_cli.errors import UsageError, WeightsError
 
 
@@ -43,6 +47,32 @@ def test_a_model_id_pins_the_entry(folder: Path) -> None:
 def test_a_pinned_hub_entry_does_not_fall_back(folder: Path, empty_cache: Path) -> None:
     with pytest.raises(WeightsError, match="not in the cache"):
         resolve_weights("motion", model="large-motion", offline=True)
+
+
+def test_weights_to_be_converted_must_have_been_fetched(
+    folder: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEBLUR_CACHE", str(tmp_path / "cache"))
+    large = load_manifest().entry("large-motion")
+    assert large.hub is not None
+    converted = replace(large, hub=replace(large.hub, file="variables.index"))
+    with pytest.raises(WeightsError, match="deblur weights fetch large-motion"):
+        from_entry(load_manifest(), converted, offline=False)
+    path = converted_path(converted, str(converted.sha256))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(checkpoint.read_bytes())
+    found = from_entry(load_manifest(), converted, offline=True)
+    assert (found.path, found.sha256, found.source) == (path, converted.sha256, "cache")
+
+
+def test_a_host_that_is_silent_costs_seconds_and_a_warning(
+    folder: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "PATIENCE", 0.1)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda *a, **k: time.sleep(60))
+    found = resolve_weights("motion")
+    assert found.id == "tiny-motion"
+    assert "no answer within" in found.warnings[0]
 
 
 def test_an_unknown_id_lists_what_exists(folder: Path) -> None:

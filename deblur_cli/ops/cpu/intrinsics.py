@@ -24,6 +24,8 @@ from deblur_cli.ops.cpu.vectors import (
     Floats,
     Lanes,
     accumulate,
+    constant,
+    lane_sums,
     pointer,
     sigmoid,
     softplus,
@@ -115,6 +117,39 @@ def load(_typing: Any, address: Any, index: Any) -> Any:
         return Floats(builder, args[0]).load(args[1]).value
 
     return lanes16(types.int64, types.int64), generate
+
+
+@instruction
+def broadcast(_typing: Any, address: Any, index: Any) -> Any:
+    """One float32, `index` floats from `address`, in all lanes."""
+
+    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, args: Any) -> ir.Value:
+        return Floats(builder, args[0]).broadcast(args[1]).value
+
+    return lanes16(types.int64, types.int64), generate
+
+
+@instruction
+def row_sums(_typing: Any, address: Any) -> Any:
+    """The sum of the i-th sixteen float32 from `address` on in lane i."""
+
+    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, args: Any) -> ir.Value:
+        rows = Floats(builder, args[0])
+        return lane_sums([rows.load(WIDTH * row) for row in range(WIDTH)]).value
+
+    return lanes16(types.int64), generate
+
+
+@instruction
+def inverse_root(_typing: Any, x: Any) -> Any:
+    """1 / sqrt(x), correctly rounded twice."""
+
+    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, args: Any) -> ir.Value:
+        kind = ir.FunctionType(FLOATS, [FLOATS])
+        sqrt = cgutils.get_or_insert_function(builder.module, kind, "llvm.sqrt.v16f32")
+        return builder.fdiv(constant(1.0), builder.call(sqrt, [args[0]]))
+
+    return lanes16(lanes16), generate
 
 
 @instruction

