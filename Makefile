@@ -4,6 +4,8 @@ PYTHON ?= python3
 JOBS ?= 2
 DATA ?= ../shared
 BUDGET ?= 150m
+# another day, other patches; a run that is to go on on the next day needs the day it began
+SEED ?= $(shell date +%Y%m%d)
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -49,7 +51,7 @@ improve: install ## train the bundled weights on for BUDGET, on DATA; keep what 
 
 improve-%:
 	nice $(RUN) -m deblur_cli train small-$* --data '$(DATA)' --budget $(BUDGET) \
-		--init weights/algnet-small-$*.safetensors --learning-rate 6e-4
+		--init weights/algnet-small-$*.safetensors --learning-rate 6e-4 --seed $(SEED)
 
 constraints: install ## write down the exact versions installed now
 	(echo '# The exact versions that CI installs; written by: make constraints'; \
