@@ -102,6 +102,7 @@ def adopt(checkpoint: Checkpoint, entry: Entry, measured: Measured) -> None:
         checkpoint.metadata,
         trained_on=tuple(entry.trained_on),
         measured=measured.everything,
+        inference=entry.inference,
     )
     write_with_card(target, checkpoint.model, metadata)
     manifest = weights_folder() / MANIFEST

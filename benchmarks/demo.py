@@ -21,6 +21,7 @@ from deblur_cli.metrics import psnr
 REPOSITORY = Path(__file__).parents[1]
 SAMPLES = Path(skimage.__file__).parent / "data"
 PHOTOS = ("astronaut.png", "coffee.png", "chelsea.png", "rocket.jpg", "camera.png")
+MODEL = "algnet-small-motion"
 PICTURED = 3
 SEED = 2024
 LIGHT_BLUR = MotionBlur(extent=LogNormal(median=6, sigma=0.4, low=3, high=12), lights_share=0.0)
@@ -88,8 +89,11 @@ def blur_samples(folder: Path) -> dict[str, Picture]:
 
 
 def run_deblur(source: str, destination: str) -> int:
-    """Run the command a user would type, from the repository's root; return its exit code."""
-    arguments = ["run", source, "--task", "motion", "-o", destination, "--overwrite"]
+    """Run the command a user would type, from the repository's root; return its exit code.
+
+    It takes the bundled weights, and never a network.
+    """
+    arguments = ["run", source, "--model", MODEL, "--offline", "-o", destination, "--overwrite"]
     print("$ deblur", *arguments, flush=True)
     return subprocess.run(
         [sys.executable, "-m", "deblur_cli", *arguments], cwd=REPOSITORY

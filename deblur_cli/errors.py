@@ -38,6 +38,19 @@ class ImageWriteError(DeblurError):
     code = "unwritable"
 
 
+class VideoReadError(DeblurError):
+    """An input cannot be read as a video, or not as one that can be restored faithfully."""
+
+    code = "unreadable"
+    exit_code = 3
+
+
+class VideoWriteError(DeblurError):
+    """A video cannot be written."""
+
+    code = "unwritable"
+
+
 class RestoreError(DeblurError):
     """The network could not restore an image; the other inputs go on."""
 

@@ -23,7 +23,7 @@ import deblur_cli
 REPOSITORY = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 ROOMS = sorted(path.parent.name for path in (REPOSITORY / "deblur_cli").glob("*/__init__.py"))
-EXTRAS = {"mamba", "train", "eval", "video", "raw", "heif", "foreign", "ray", "all", "dev"}
+EXTRAS = {"mamba", "train", "eval", "video", "raw", "heif", "jxl", "foreign", "ray", "all", "dev"}
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_wheel_carries_every_source_file(wheel: zipfile.ZipFile) -> None:
     sources = {
         path.relative_to(REPOSITORY).as_posix()
         for path in (REPOSITORY / "deblur_cli").rglob("*")
-        if path.suffix in {".py", ".toml"} or path.name == "py.typed"
+        if path.suffix in {".py", ".toml", ".html", ".css", ".js"} or path.name == "py.typed"
     }
     assert "deblur_cli/py.typed" in sources
     assert sources <= set(wheel.namelist())
@@ -113,7 +113,7 @@ def test_extras_are_listed(metadata: Message) -> None:
     assert set(metadata.get_all("Provides-Extra") or []) == EXTRAS
 
 
-@pytest.mark.parametrize("extra", ["train", "eval", "video", "raw", "heif", "ray"])
+@pytest.mark.parametrize("extra", ["train", "eval", "video", "raw", "heif", "jxl", "ray"])
 def test_all_means_every_extra_for_users(extra: str) -> None:
     (everything,) = PROJECT["optional-dependencies"]["all"]
     assert extra in Requirement(everything).extras

@@ -1,4 +1,4 @@
-"""Every command and every line of Python in the README works as printed there."""
+"""Every command and every line of Python in the README and docs/run.md works as printed there."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tests.checkpoints.run_folder import tiny_model
 
 REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text()
+RUN = (REPOSITORY / "docs/run.md").read_text()
 PICTURES = (
     "blurred.jpg",
     "photos/beach.jpg",
@@ -29,7 +30,8 @@ PICTURES = (
 
 
 def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+    pages = f"{README}\n{RUN}"
+    return re.findall(rf"^```{language}\n(.*?)^```", pages, flags=re.MULTILINE | re.DOTALL)
 
 
 def _commands(program: str) -> list[str]:
@@ -95,7 +97,7 @@ def test_every_option_of_run_is_described() -> None:
     help_text = _run("deblur run --help", REPOSITORY).stdout
     options = set(re.findall(r"--[a-z][a-z-]+", help_text)) - {"--help"}
     assert options
-    missing = {option for option in options if f"`{option}" not in README}
+    missing = {option for option in options if f"`{option}" not in RUN}
     assert not missing
 
 

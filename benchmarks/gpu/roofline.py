@@ -6,17 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from unittest.mock import patch
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.gpu.bench import DTYPES, Bench, dtype_name
 from benchmarks.gpu.environment import largest_clock
 from benchmarks.gpu.events import Row
-from deblur_cli.models import RestorationModel, create_model
+from deblur_cli.inspection import work as counting
 
 EXP_PER_CLOCK = 16
 """Exponentials per multiprocessor and clock, by NVIDIA's throughput table for 7.0 to 9.0."""
@@ -117,32 +115,25 @@ def count_work(config: Mapping[str, Any], size: tuple[int, int]) -> Work:
         config: its layout.
         size: height and width in pixels.
     """
-    with torch.device("meta"):
-        model = create_model("algnet", **config)
-        picture = torch.empty(1, 3, *size)
-    return _count(model.eval().requires_grad_(False), picture)
+    traffic = _Traffic()
+    with traffic:
+        counted = counting.count_work("algnet", config, size, side_outputs=False)
+    causal = sum(call.convolution for call in counted.calls)
+    return Work(
+        values=traffic.values + sum(map(_mamba_values, counted.calls)),
+        operations=2 * (counted.macs - causal),
+        updates=counted.updates,
+    )
 
 
-def _count(model: RestorationModel, picture: Tensor) -> Work:
-    work = Work()
-
-    def scan(
-        u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, *rest: Any, **_: Any
-    ) -> Tensor:
-        work.updates += u.numel() * A.shape[1]
-        work.values += _values([u, delta, B, C, u, *rest])
-        return torch.empty_like(u)
-
-    def convolution(x: Tensor, *_: Any) -> Tensor:
-        work.values += 2 * x.numel()
-        return torch.empty_like(x)
-
-    operators = {"selective_scan": scan, "causal_conv1d_silu": convolution}
-    counter = FlopCounterMode(display=False)
-    with patch.multiple("deblur_cli.models.mamba", **operators), counter, _Traffic(work):
-        model(picture)
-    work.operations = counter.get_total_flops()
-    return work
+def _mamba_values(call: counting.MambaCall) -> int:
+    """Read and written by projections, causal convolution and scan of one call."""
+    mamba, inner = call.mamba, len(call.mamba.D)
+    projections = [part for part in mamba.children() if isinstance(part, nn.Linear)]
+    projected = sum(part.in_features + part.out_features for part in projections)
+    convolved, scanned = 2 * inner, 4 * inner + 2 * mamba.state_size
+    parameters = sum(part.weight.numel() for part in projections) + 2 * inner
+    return parameters + call.tokens * (projected + convolved + scanned)
 
 
 class _Traffic(TorchDispatchMode):
@@ -150,9 +141,9 @@ class _Traffic(TorchDispatchMode):
 
     COUNTED = ("convolution", "mm", "addmm", "bmm", "baddbmm")
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._work = work
+        self.values = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
@@ -160,7 +151,7 @@ class _Traffic(TorchDispatchMode):
         """Run an operation of torch, and count it if it is one of `COUNTED`."""
         result = func(*args, **(kwargs or {}))
         if func.overloadpacket.__name__ in self.COUNTED:
-            self._work.values += _values([*args, result])
+            self.values += _values([*args, result])
         return result
 
 

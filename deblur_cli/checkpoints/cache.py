@@ -1,4 +1,4 @@
-"""The cache of weights that were converted once, named by their id and their own checksum."""
+"""The cache of converted weights, by their id and own checksum, and of what was told once."""
 
 from __future__ import annotations
 
@@ -44,3 +44,19 @@ def find_converted(entry: Entry) -> tuple[Path, str] | None:
         if (match := re.fullmatch(name, path.name))
     ]
     return max(found, key=lambda one: one[0].stat().st_mtime_ns, default=None)
+
+
+def first_use(entry_id: str) -> bool:
+    """Whether weights are used for the first time by this user; later calls say no.
+
+    Where nothing can be remembered, every use is the first.
+    """
+    mark = cache_folder() / "used" / entry_id
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        return not mark.exists()
+    except OSError:
+        return True
+    return True

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,7 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deblur_cli.checkpoints.card import compose_card
+from deblur_cli.checkpoints.checksum import file_sha256
+from deblur_cli.checkpoints.manifest import load_manifest
 from deblur_cli.checkpoints.metadata import Metadata
+from deblur_cli.checkpoints.official import official_suffix, write_official
 from deblur_cli.checkpoints.origin import describe_origin, find_weights
 from deblur_cli.checkpoints.replacing import replacing
 from deblur_cli.errors import UsageError, WeightsError
@@ -43,7 +46,17 @@ def read_checkpoint(checkpoint: Path) -> Checkpoint:
     """
     path = find_weights(checkpoint)
     model = load_model(path)
-    return Checkpoint(path, model, describe_origin(blank_metadata(model), checkpoint, path))
+    told = describe_origin(blank_metadata(model), checkpoint, path)
+    return Checkpoint(path, model, _with_listed(told, path))
+
+
+def _with_listed(told: Metadata, path: Path) -> Metadata:
+    """Add what the manifest says of a file that it pins."""
+    entry = load_manifest().with_checksum(file_sha256(path))
+    if entry is None:
+        return told
+    trained_on = tuple(entry.trained_on)
+    return replace(told, task=entry.task, trained_on=trained_on, inference=entry.inference)
 
 
 def blank_metadata(model: RestorationModel, dtype: str = "float16") -> Metadata:
@@ -52,10 +65,10 @@ def blank_metadata(model: RestorationModel, dtype: str = "float16") -> Metadata:
     return Metadata(described.name, described.config, described.parameters, dtype)
 
 
-def default_target(checkpoint: Path) -> Path:
+def default_target(checkpoint: Path, suffix: str = SUFFIX) -> Path:
     """Where the converted weights go if nobody says otherwise: beside the checkpoint."""
     whole = checkpoint.with_suffix("") if checkpoint.suffix == ".split" else checkpoint
-    return whole.parent / f"{whole.name if whole.is_dir() else whole.stem}{SUFFIX}"
+    return whole.parent / f"{whole.name if whole.is_dir() else whole.stem}{suffix}"
 
 
 def check_target(target: Path, source: Path, overwrite: bool) -> None:
@@ -67,13 +80,17 @@ def check_target(target: Path, source: Path, overwrite: bool) -> None:
     """
     if target.suffix != SUFFIX or target.is_dir():
         raise UsageError("is no name for converted weights", path=target, remedy=f"NAME{SUFFIX}")
-    if target.exists() and target.samefile(source):
-        raise UsageError(
-            "is the file that is read, which is left as it is",
-            path=target,
-            remedy="name another file with --output",
-        )
-    for path in (target, card_of(target)):
+    _check_places((target, card_of(target)), source, overwrite)
+
+
+def _check_places(places: Iterable[Path], source: Path, overwrite: bool) -> None:
+    for path in places:
+        if path.exists() and path.samefile(source):
+            raise UsageError(
+                "is the file that is read, which is left as it is",
+                path=path,
+                remedy="name another file with --output",
+            )
         if path.exists() and not overwrite:
             raise UsageError(
                 "exists already", path=path, remedy="name another file with -o, or --overwrite it"
@@ -83,6 +100,21 @@ def check_target(target: Path, source: Path, overwrite: bool) -> None:
 def card_of(target: Path) -> Path:
     """The model card beside a file of weights."""
     return target.with_suffix(".md")
+
+
+def write_as_official(
+    read: Checkpoint, checkpoint: Path, output: Path | None, overwrite: bool
+) -> Path:
+    """Write what was read from `checkpoint` as its authors publish it, and return the file.
+
+    Raises:
+        UsageError: the authors' code would not load it, or something is in the way.
+        WeightsError: the file cannot be written.
+    """
+    target = output or default_target(checkpoint, official_suffix(read.model))
+    _check_places((target,), read.path, overwrite)
+    write_official(target, read.model)
+    return target
 
 
 def rounded(model: RestorationModel, dtype: str) -> RestorationModel:

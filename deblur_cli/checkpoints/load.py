@@ -19,7 +19,7 @@ def load_weights(resolved: ResolvedWeights) -> RestorationModel:
         raise WeightsError(
             f"the checksum is {found[:12]}… instead of {resolved.sha256[:12]}…",
             path=resolved.path,
-            remedy="delete the file and fetch it again, or reinstall deblur-cli",
+            remedy=resolved.remedy,
         )
     model = load_model(resolved.path)
     entry = resolved.entry

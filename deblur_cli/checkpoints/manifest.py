@@ -19,9 +19,10 @@ config = {width = 32}                   # of the architecture
 measured = {psnr_after = 24.4}          # by name, as the model card explains them
 reported = {gopro_psnr = 33.7}          # by the authors, in dB
 inference = {tile = 512, overlap = 32, pooling = 256, match_mean = true}
+restriction = "…"                       # what the licence forbids, told at first use
 
 What comes from npm, and variables of TensorFlow on the Hub (`….index`), are converted when they are
-fetched; only of such from the Hub `sha256` may be left out, if nobody has pinned it yet.
+fetched. Of what comes from the Hub alone `sha256` may be left out, if nobody has pinned it yet.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
+from deblur_cli.checkpoints.advice import Advice, checked_advice
 from deblur_cli.errors import UsageError, WeightsError
 
 MANIFEST = "manifest.toml"
@@ -86,7 +88,9 @@ class Entry:
     config: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
     reported: dict[str, Any] = field(default_factory=dict)
-    inference: dict[str, int | bool] = field(default_factory=dict)
+    inference: Advice = field(default_factory=dict)
+    restriction: str = ""
+    """What the licence forbids, or leaves unclear; empty if it may be used for everything."""
 
     @property
     def origins(self) -> dict[str, HubFile | NpmFile]:
@@ -126,6 +130,10 @@ class Manifest:
                 return entry
         known = ", ".join(entry.id for entry in self.entries)
         raise UsageError(f"there is no model '{entry_id}'", remedy=f"known: {known}")
+
+    def with_checksum(self, sha256: str) -> Entry | None:
+        """The entry that pins a file of this SHA-256; None if none does."""
+        return next((entry for entry in self.entries if entry.sha256 == sha256), None)
 
     def defaults(self, task: str) -> list[Entry]:
         """Entries to try for a task, best measured first.
@@ -220,6 +228,7 @@ class _Reader:
             hub=self._place(where, table, "hub", HubFile),
             npm=self._place(where, table, "npm", NpmFile),
             command=self._text(where, table, "command") if "command" in table else "",
+            restriction=self._text(where, table, "restriction") if "restriction" in table else "",
             **{
                 name: self._typed(where, table, name, dict)
                 for name in ("config", "measured", "reported", "inference")
@@ -234,7 +243,7 @@ class _Reader:
             raise self._wrong(where, "has neither file nor hub nor npm")
         if entry.file is not None and entry.origins:
             raise self._wrong(where, "is bundled, and is to be fetched")
-        if entry.sha256 is None and (entry.npm is not None or not entry.converted):
+        if entry.sha256 is None and (entry.hub is None or entry.npm is not None):
             raise self._wrong(where, "sha256 is missing")
         if entry.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", entry.sha256):
             raise self._wrong(where, "sha256 is not 64 lower-case hexadecimal digits")
@@ -246,14 +255,10 @@ class _Reader:
             raise self._wrong(where, "trained_on is no list of text")
         if entry.file is not None and PurePosixPath(entry.file).name != entry.file:
             raise self._wrong(where, "file is no plain file name")
-        self._check_inference(where, entry.inference)
-
-    def _check_inference(self, where: str, inference: Mapping[str, Any]) -> None:
-        where = f"{where}, inference"
-        self._known_fields(where, inference, set(_ADVICE))
-        for name in inference:
-            if self._typed(where, inference, name, _ADVICE[name]) < 0:
-                raise self._wrong(where, f"{name} is negative")
+        try:
+            checked_advice(entry.inference)
+        except ValueError as error:
+            raise self._wrong(f"{where}, inference", str(error)) from error
 
     def _place(
         self, where: str, table: Mapping[str, Any], name: str, kind: type[Place]
@@ -289,5 +294,4 @@ class _Reader:
 
 Place = TypeVar("Place", HubFile, NpmFile)
 _INTEGRITY = "sha512-[A-Za-z0-9+/]{86}=="
-_ADVICE = {"tile": int, "overlap": int, "pooling": int, "match_mean": bool}
-_NAMES = {str: "text", int: "whole number", bool: "true or false", list: "list", dict: "table"}
+_NAMES = {str: "text", int: "whole number", list: "list", dict: "table"}

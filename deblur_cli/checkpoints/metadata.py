@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from deblur_cli.checkpoints.advice import Advice, checked_advice
+from deblur_cli.errors import WeightsError
+
+_ADVICE = "inference"
 Figures = Mapping[str, float]
 """Figures of one picture by the names that `deblur eval` gives them; PSNR in dB."""
 
@@ -57,6 +62,8 @@ class Metadata:
     """The training recipe with every setting spelt out, as TOML."""
     training: Training | None = None
     measured: tuple[Measurement, ...] = ()
+    inference: Advice = field(default_factory=dict)
+    """How it is best run."""
 
     def to_text(self) -> dict[str, str]:
         """Text by name: text as it is, everything else as JSON."""
@@ -66,13 +73,50 @@ class Metadata:
         }
 
 
+def read_text(path: Path) -> dict[str, str]:
+    """The text by name in the head of a safetensors file; nothing for a file of another suffix.
+
+    Raises:
+        WeightsError: the file is missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if path.suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(path, "pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"cannot be read as safetensors: {error}", path=path, remedy="fetch it again"
+        ) from error
+
+
+def read_advice(path: Path) -> Advice:
+    """What a file of weights says of how it is best run; nothing if it does not say.
+
+    Raises:
+        WeightsError: the file is damaged, or what it says makes no sense.
+    """
+    try:
+        return checked_advice(json.loads(read_text(path).get(_ADVICE, "{}")))
+    except (ValueError, AttributeError) as error:
+        raise WeightsError(
+            f"its advice on inference makes no sense: {error}",
+            path=path,
+            remedy="convert the checkpoint it was made from again",
+        ) from error
+
+
 def from_text(text: Mapping[str, str]) -> Metadata | None:
     """What `to_text` wrote; None if the text is another program's, or says less than that.
+
+    Only the advice may be missing, as in files of earlier versions.
 
     Raises:
         ValueError: the text has all the names, but their values make no sense.
     """
-    if not text.keys() >= {field.name for field in fields(Metadata)}:
+    if not text.keys() >= {one.name for one in fields(Metadata)} - {_ADVICE}:
         return None
     try:
         training = json.loads(text["training"])
@@ -86,6 +130,7 @@ def from_text(text: Mapping[str, str]) -> Metadata | None:
             recipe=text["recipe"],
             training=None if training is None else Training(**training),
             measured=tuple(_measurement(table) for table in json.loads(text["measured"])),
+            inference=checked_advice(json.loads(text.get(_ADVICE, "{}"))),
         )
     except (TypeError, AttributeError, KeyError) as error:
         raise ValueError(str(error)) from error

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from deblur_cli.checkpoints.metadata import Metadata, Training, from_text
+from deblur_cli.checkpoints.metadata import Metadata, Training, from_text, read_advice, read_text
 from deblur_cli.checkpoints.split import join_if_split, whole_file
 from deblur_cli.errors import WeightsError
 from deblur_cli.models.state_dict import read_pickle
@@ -17,6 +17,8 @@ STATE_FILE = "state.pt"
 RECIPE_FILE = "recipe.toml"
 WEIGHTS_FILE = "weights.safetensors"
 BEST_FILE = "best.safetensors"
+"""The best weights by validation, beside the last ones of the run."""
+
 SOURCES = {
     "sharp": "sharp photos, to which blur was added while training",
     "frames": "frames of video, averaged",
@@ -84,7 +86,7 @@ def _chosen(told: Metadata, best: Path) -> Metadata:
     """Add at which step of the run the best weights were found."""
     if told.training is None:
         return told
-    step = int(_metadata(best)["step"])
+    step = int(read_text(best)["step"])
     return replace(told, training=replace(told.training, chosen_at=step))
 
 
@@ -99,18 +101,16 @@ def _of_state(blank: Metadata, content: object) -> Metadata:
 
 def _of_safetensors(blank: Metadata, weights: Path) -> Metadata:
     """What an earlier conversion wrote, but its figures: they are of the parameters as rounded."""
-    told = from_text(_metadata(weights))
+    told = from_text(read_text(weights))
     if told is None:
-        return blank
-    known = _with_recipe(blank, told.recipe)
-    return replace(known, task=told.task, trained_on=told.trained_on, training=told.training)
-
-
-def _metadata(weights: Path) -> dict[str, str]:
-    from safetensors import safe_open
-
-    with safe_open(weights, "pt") as file:
-        return dict(file.metadata() or {})
+        return replace(blank, inference=read_advice(weights))
+    return replace(
+        _with_recipe(blank, told.recipe),
+        task=told.task,
+        trained_on=told.trained_on,
+        training=told.training,
+        inference=told.inference,
+    )
 
 
 def _with_recipe(blank: Metadata, recipe: str) -> Metadata:

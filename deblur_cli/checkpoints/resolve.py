@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deblur_cli.checkpoints.cache import find_converted
+from deblur_cli.checkpoints.advice import Advice
+from deblur_cli.checkpoints.cache import find_converted, first_use
 from deblur_cli.checkpoints.checksum import file_sha256
 from deblur_cli.checkpoints.hub import PREFIX, fetch, parse_hub
 from deblur_cli.checkpoints.manifest import Entry, Manifest, load_manifest
+from deblur_cli.checkpoints.metadata import read_advice
 from deblur_cli.checkpoints.split import whole_file
 from deblur_cli.errors import UsageError, WeightsError
 
@@ -24,9 +26,23 @@ class ResolvedWeights:
     sha256: str
     """What the file must have: the manifest's, or the one found when it was chosen."""
     source: str
-    """`bundled`, `cache` (converted when it was fetched), `file`, or the Hub reference."""
+    """`bundled`, `cache` (converted when it was fetched), `file`, or the reference to the Hub."""
     warnings: tuple[str, ...] = ()
     """What the user should know about the choice."""
+    advice: Advice = field(default_factory=dict)
+    """How they are best run, as the manifest or the file says."""
+
+    @property
+    def remedy(self) -> str:
+        """What helps if the file is not the one it should be."""
+        if self.entry is None:
+            return "give it again: it was changed meanwhile"
+        if self.entry.file is not None:
+            return "reinstall deblur-cli"
+        return (
+            f"'deblur weights fetch {self.id}' replaces it; if that brings the same, other weights "
+            f"are published by now: choose another --model"
+        )
 
 
 def resolve_weights(
@@ -49,12 +65,14 @@ def resolve_weights(
             "a model id and a file of weights exclude each other",
             remedy="give either --model or --weights",
         )
-    if weights is not None:
-        return _from_place(weights, offline)
     manifest = load_manifest()
-    if model is not None:
-        return from_entry(manifest, manifest.entry(model), offline)
-    return _first_available(manifest, task, offline)
+    if weights is not None:
+        found = _from_place(manifest, weights, offline)
+    elif model is not None:
+        found = from_entry(manifest, manifest.entry(model), offline)
+    else:
+        found = _first_available(manifest, task, offline)
+    return _with_restriction(found)
 
 
 def from_entry(manifest: Manifest, entry: Entry, offline: bool) -> ResolvedWeights:
@@ -81,11 +99,12 @@ def from_entry(manifest: Manifest, entry: Entry, offline: bool) -> ResolvedWeigh
             remedy=f"deblur weights fetch {entry.id}",
         )
     path, sha256 = converted
-    return ResolvedWeights(path, entry, entry.id, sha256, "cache")
+    return _resolved(entry, path, "cache", sha256)
 
 
-def _resolved(entry: Entry, path: Path, source: str) -> ResolvedWeights:
-    return ResolvedWeights(path, entry, entry.id, entry.sha256 or file_sha256(path), source)
+def _resolved(entry: Entry, path: Path, source: str, sha256: str = "") -> ResolvedWeights:
+    sha256 = sha256 or entry.sha256 or file_sha256(path)
+    return ResolvedWeights(path, entry, entry.id, sha256, source, advice=entry.inference)
 
 
 def _first_available(manifest: Manifest, task: str, offline: bool) -> ResolvedWeights:
@@ -96,17 +115,35 @@ def _first_available(manifest: Manifest, task: str, offline: bool) -> ResolvedWe
         except WeightsError as error:
             problems.append(f"{entry.id} cannot be used: {error}")
             continue
-        fallen_back = [*problems, f"{entry.id} is used instead"] if problems else []
-        return replace(found, warnings=tuple(fallen_back))
+        return replace(found, warnings=_fallen_back(problems, entry))
     raise WeightsError(
         f"no weights for the task '{task}': {'; '.join(problems)}", remedy="reinstall deblur-cli"
     )
 
 
-def _from_place(weights: str, offline: bool) -> ResolvedWeights:
+def _fallen_back(problems: list[str], entry: Entry) -> tuple[str, ...]:
+    if not problems:
+        return ()
+    pin = f"--model {entry.id} takes them always, whatever else can be had"
+    return (*problems, f"{entry.id} is used instead ({pin})")
+
+
+def _from_place(manifest: Manifest, weights: str, offline: bool) -> ResolvedWeights:
     if weights.startswith(PREFIX):
-        file = parse_hub(weights)
-        path, source = fetch(file, offline), weights
+        path, source = fetch(parse_hub(weights), offline), weights
     else:
         path, source = whole_file(Path(weights).expanduser()), "file"
-    return ResolvedWeights(path, None, path.stem, file_sha256(path), source)
+    sha256 = file_sha256(path)
+    known = manifest.with_checksum(sha256)
+    if known is not None:
+        return _resolved(known, path, source)
+    return ResolvedWeights(path, None, path.stem, sha256, source, advice=read_advice(path))
+
+
+def _with_restriction(found: ResolvedWeights) -> ResolvedWeights:
+    """Tell what the licence forbids, when they are used for the first time."""
+    entry = found.entry
+    if entry is None or not entry.restriction or not first_use(entry.id):
+        return found
+    told = f"licence of {entry.id}: {entry.licence}; {entry.restriction}"
+    return replace(found, warnings=(*found.warnings, told))

@@ -15,8 +15,10 @@ from typing import Annotated
 
 import typer
 
-from deblur_cli.cli import doctor, evaluate, run, train, weights
+from deblur_cli.cli import bench, config, doctor, evaluate, inspect, run, train, video, weights
+from deblur_cli.cli.configuration import read_configuration
 from deblur_cli.cli.console import report_error
+from deblur_cli.cli.grouped import GroupedCommand
 from deblur_cli.errors import DeblurError
 
 app = typer.Typer(
@@ -27,10 +29,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run.run)
+app.command("run", cls=GroupedCommand)(run.run)
+app.command("video", cls=GroupedCommand)(video.video)
 app.command("eval")(evaluate.evaluate)
 app.command("train")(train.train)
 app.command("doctor")(doctor.doctor)
+app.command("bench")(bench.bench)
+app.command("inspect")(inspect.inspect)
+app.command("config")(config.config)
 app.add_typer(weights.app, name="weights")
 
 
@@ -44,12 +50,15 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def deblur(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Sharpen photos that are blurred by motion or defocus."""
+    context.obj = read_configuration(context)
+    context.default_map = context.obj.default_map
 
 
 def main() -> None:

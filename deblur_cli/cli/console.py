@@ -1,4 +1,7 @@
-"""What people see on stderr: a progress bar on a terminal, lines elsewhere, or errors only."""
+"""What people see on stderr: a progress bar on a terminal, lines elsewhere, or errors only.
+
+Whatever is told goes into the log as well, if there is one.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from deblur_cli.cli.log import log
 from deblur_cli.errors import DeblurError
-from deblur_cli.pipeline.events import AlreadyDone, Event, Failed, Restored
+from deblur_cli.pipeline.events import AlreadyDone, Event, Failed, LeftSharp, Restored
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +30,8 @@ def one_line(text: str) -> str:
 
 
 def report_error(error: Exception, message: str) -> None:
-    """One line on stderr, and the traceback before it if DEBLUR_DEBUG is set."""
+    """One line on stderr and in the log; before it the traceback if DEBLUR_DEBUG is set."""
+    log.error(one_line(message))
     if os.environ.get("DEBLUR_DEBUG", "") not in ("", "0"):
         traceback.print_exception(error)
     print(f"deblur: {one_line(message)}", file=sys.stderr, flush=True)
@@ -43,7 +48,14 @@ class QuietConsole:
     """Errors, and nothing else."""
 
     def note(self, text: str) -> None:
-        """Something about the whole batch, or about one picture."""
+        """Something about the whole batch."""
+        log.info(one_line(text))
+        self._show(text)
+
+    def warning(self, text: str) -> None:
+        """Something about the batch or a picture that is not as one would wish."""
+        log.warning(one_line(text))
+        self._show(text)
 
     def error(self, error: DeblurError) -> None:
         """One line that says why a picture failed."""
@@ -58,9 +70,26 @@ class QuietConsole:
         """One picture ended."""
         if isinstance(event, Failed):
             self.error(event.error)
-        elif isinstance(event, Restored):
+            return
+        log.info(one_line(_ending(event)))
+        if isinstance(event, Restored):
             for warning in event.warnings:
-                self.note(f"{event.source}: {warning}")
+                self.warning(f"{event.source}: {warning}")
+
+    def _show(self, text: str) -> None:
+        """For people only."""
+
+
+def _ending(event: Restored | LeftSharp | AlreadyDone) -> str:
+    files = f"{event.source} -> {event.target}"
+    match event:
+        case Restored():
+            size = f"{event.width}x{event.height}"
+            return f"restored {files} ({size} in {event.seconds:.2f} s on {event.device})"
+        case LeftSharp():
+            return f"left sharp {files} (score {event.score:.2f})"
+        case AlreadyDone():
+            return f"already done {files}"
 
 
 class PlainConsole(QuietConsole):
@@ -71,8 +100,7 @@ class PlainConsole(QuietConsole):
         self._ended = 0
         self._started = 0.0
 
-    def note(self, text: str) -> None:
-        """One line."""
+    def _show(self, text: str) -> None:
         print(one_line(text), file=sys.stderr, flush=True)
 
     @contextmanager
@@ -90,7 +118,7 @@ class PlainConsole(QuietConsole):
         every = max(1, self._total // _PLAIN_LINES)
         if self._ended % every == 0 or self._ended == self._total:
             seconds = time.monotonic() - self._started
-            self.note(f"{self._ended}/{self._total} in {seconds:.0f} s: {event.source}")
+            self._show(f"{self._ended}/{self._total} in {seconds:.0f} s: {event.source}")
 
 
 class RichConsole(QuietConsole):
@@ -100,9 +128,10 @@ class RichConsole(QuietConsole):
         self._bar: Progress | None = None
         self._to_do = 0
 
-    def note(self, text: str) -> None:
-        """One line, above the bar while there is one (which redirects stderr)."""
-        print(one_line(text), file=sys.stderr, flush=True)
+    def _show(self, text: str) -> None:
+        print(
+            one_line(text), file=sys.stderr, flush=True
+        )  # the bar, which redirects it, goes below
 
     @contextmanager
     def progress(self, total: int) -> Iterator[None]:

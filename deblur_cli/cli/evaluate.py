@@ -50,22 +50,23 @@ def evaluate(
 
     folder = find_dataset(dataset)
     deblurrer = options.ModelOptions(
-        task, model, weights, device, dtype.value, tile, overlap, max_memory, offline
+        task, model, weights, device, dtype, tile, overlap, max_memory, offline
     ).load()
     for line in (deblurrer.summary, *deblurrer.warnings):
         PlainConsole().note(line)
     colour_fit = task == _TASK_WITH_COLOUR_FIT
+    chosen = deblurrer.settings["model"]
     scores: list[Score] = []
     for score in scores_of(folder, deblurrer, colour_fit=colour_fit, save=save):
-        _show(score, json, with_header=not scores)
+        _show(score, chosen, json, with_header=not scores)
         scores.append(score)
-    _show(mean_score(scores), json)
+    _show(mean_score(scores), chosen, json)
 
 
-def _show(score: Score, json: bool, with_header: bool = False) -> None:
+def _show(score: Score, model: object, json: bool, with_header: bool = False) -> None:
     if json:
         figures = {name: _finite(value) for name, value in score.figures.items()}
-        report.write_line("score", {"name": score.name, **figures})
+        report.write_line("score", {"name": score.name, "model": model, **figures})
         return
     if with_header:
         typer.echo(_row("image", score.figures))

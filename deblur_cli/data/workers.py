@@ -65,7 +65,7 @@ class WorkerStream:
             progress: of the training, in [0, 1]; the next batch of the same worker is made at it.
 
         Raises:
-            DeblurError: the worker whose turn it is has died.
+            DeblurError: the worker whose turn it is has died, or no pair can be used.
         """
         state = self._state
         if not state["asked"]:
@@ -138,10 +138,12 @@ class _Worker:
 
     def receive(self) -> tuple[Picture, Picture, StreamState]:
         try:
-            blurred, sharp, state = self.connection.recv()
+            answer: tuple[Picture, Picture, StreamState] | str = self.connection.recv()
         except (EOFError, OSError):
             raise self._death() from None
-        return blurred, sharp, state
+        if isinstance(answer, str):
+            raise DeblurError(answer)
+        return answer
 
     def end(self) -> None:
         """Wait for a worker whose connection is closed; kill it if it does not end by itself."""
@@ -168,6 +170,7 @@ def _serve(connection: Connection, shared: Shared[MakeStream], seed: int) -> Non
     for number in (signal.SIGINT, signal.SIGTERM):  # the training stops its workers when it is done
         signal.signal(number, signal.SIG_IGN)
     cv2.setNumThreads(1)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # damage is told by us
     stream = shared.load()(seed)
     with suppress(EOFError, OSError):
         while True:
@@ -175,4 +178,12 @@ def _serve(connection: Connection, shared: Shared[MakeStream], seed: int) -> Non
             if isinstance(message, dict):
                 stream.resume(message)
             else:
-                connection.send((*stream.batch(message), stream.state()))
+                connection.send(_answer(stream, message))
+
+
+def _answer(stream: PatchStream, progress: float) -> tuple[Picture, Picture, StreamState] | str:
+    """A batch and the state after it, or what the user must know instead."""
+    try:
+        return (*stream.batch(progress), stream.state())
+    except DeblurError as error:
+        return str(error)

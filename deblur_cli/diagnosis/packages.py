@@ -57,7 +57,7 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "video": ("nothing yet", ("av", "imageio")),
     "raw": ("nothing yet", ("rawpy",)),
     "heif": ("nothing yet", ("pillow_heif",)),
-    "foreign": ("nothing yet", ("spandrel",)),
+    "foreign": ("weights of other networks, such as Uformer", ("spandrel",)),
     "ray": ("nothing yet", ("ray",)),
 }
 """What each extra is for, and the packages it brings, as they are imported."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deblur_cli.imaging.formats import target_suffix
 from deblur_cli.imaging.photo import Encoding, Image, Metadata, Photo
 from deblur_cli.imaging.read import SUFFIXES, looks_like_image, read_photo
 from deblur_cli.imaging.write import encode_photo, write_photo
@@ -15,5 +16,6 @@ __all__ = [
     "encode_photo",
     "looks_like_image",
     "read_photo",
+    "target_suffix",
     "write_photo",
 ]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TEMPORARY_SUFFIX = ".deblur-part"
+OWNER = secrets.token_hex(8)
+"""Tells the temporary files of this process from those of others."""
 
 
 @contextmanager
@@ -19,20 +21,42 @@ def atomic_path(final: Path) -> Iterator[Path]:
     so a final name of any length works. It is flushed to disk before the rename, and removed when
     anything is raised, an interrupt included. Its mode follows the umask.
 
+    A drive may refuse to rename over a file. The file that is there then stays: to move it away
+    first would leave a moment without any.
+
     Raises:
         OSError: the file cannot be created, flushed or renamed.
     """
-    temporary = final.with_name(f".{secrets.token_hex(8)}{TEMPORARY_SUFFIX}")
+    temporary = final.with_name(f".{OWNER}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     temporary.touch(mode=0o666, exist_ok=False)
     try:
         yield temporary
         _flush(temporary)
-        temporary.replace(final)
+        _rename(temporary, final)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
+def sweep(folder: Path, owners: Iterable[str]) -> None:
+    """Remove the temporary files that processes left when they were killed, as far as possible."""
+    dead = set(owners)
+    with suppress(OSError):
+        for path in folder.glob(f".*{TEMPORARY_SUFFIX}"):
+            if path.name[1:].partition("-")[0] in dead:
+                path.unlink(missing_ok=True)
+
+
 def _flush(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
+
+
+def _rename(temporary: Path, final: Path) -> None:
+    try:
+        temporary.replace(final)
+    except (FileExistsError, PermissionError) as error:
+        if not final.exists():
+            raise
+        problem = "what is there already may not be replaced, and was kept"
+        raise OSError(error.errno, problem, str(final)) from error

@@ -1,108 +1,56 @@
-"""Turns an open image file of a known format into a photo, refusing what would lose depth."""
+"""Makes an upright photo of a picture as it lies in its file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import replace
 
 import numpy as np
-import PIL.Image
-from PIL import JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 
-from deblur_cli.imaging import jpeg, png, tiff, webp
-from deblur_cli.imaging.metadata import read_metadata
-from deblur_cli.imaging.photo import Encoding, Photo
-
-MAX_PIXELS = 500_000_000
-"""Larger pictures are refused unread, as a small file can claim any size (decompression bomb)."""
-
-PIL.Image.MAX_IMAGE_PIXELS = MAX_PIXELS  # Pillow's TIFF decoder has a lower bound of its own
+from deblur_cli.imaging import xmp
+from deblur_cli.imaging.depth import Samples
+from deblur_cli.imaging.exif import DamagedExifError, ExifBlock
+from deblur_cli.imaging.metadata import upright_metadata
+from deblur_cli.imaging.photo import Image, Metadata, Photo
+from deblur_cli.imaging.source import Stored
 
 
-class UnsupportedError(Exception):
-    """The file is of a kind not supported; the text names the kind."""
-
-
-class TooLargeError(Exception):
-    """The picture has more than `MAX_PIXELS` pixels; the text gives its size."""
-
-
-@dataclass(frozen=True)
-class _Format:
-    open: Callable[[BinaryIO], PIL.Image.Image]
-    unsupported: Callable[[BinaryIO], str | None]
-    encoding: Callable[[PIL.Image.Image, BinaryIO], Encoding]
-
-
-_FORMATS = {
-    "JPEG": _Format(JpegImagePlugin.JpegImageFile, jpeg.unsupported, jpeg.JpegEncoding.of),
-    "PNG": _Format(PngImagePlugin.PngImageFile, png.unsupported, png.PngEncoding.of),
-    "WebP": _Format(WebPImagePlugin.WebPImageFile, webp.unsupported, webp.WebpEncoding.of),
-    "TIFF": _Format(TiffImagePlugin.TiffImageFile, tiff.unsupported, tiff.TiffEncoding.of),
-}
-READABLE = frozenset(_FORMATS)
-
-_OPAQUE_MODES = {"RGB": "RGB", "L": "L", "P": "RGB"}
-_ALPHA_MODES = {"RGB": "RGBA", "RGBA": "RGBA", "L": "LA", "LA": "LA", "P": "RGBA", "PA": "RGBA"}
-_TURNS = {
-    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
-    3: PIL.Image.Transpose.ROTATE_180,
-    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
-    5: PIL.Image.Transpose.TRANSPOSE,
-    6: PIL.Image.Transpose.ROTATE_270,
-    7: PIL.Image.Transpose.TRANSVERSE,
-    8: PIL.Image.Transpose.ROTATE_90,
-}
-
-
-def decode(file: BinaryIO, name: str) -> Photo:
-    """Decode a file of one of the `READABLE` formats.
-
-    Raises:
-        UnsupportedError: the kind of picture is not supported.
-        TooLargeError: it has more than `MAX_PIXELS` pixels.
-        Exception: whatever the decoder raises on damaged data.
-    """
-    form = _FORMATS[name]
-    if what := form.unsupported(file):
-        raise UnsupportedError(what)
-    file.seek(0)
-    with form.open(file) as image:
-        _refuse_unsuitable(image, name)
-        image.load()
-        return _to_photo(image, form.encoding(image, file))
-
-
-def _refuse_unsuitable(image: PIL.Image.Image, name: str) -> None:
-    if image.width * image.height > MAX_PIXELS:
-        raise TooLargeError(f"{image.width} x {image.height} pixels")
-    if getattr(image, "n_frames", 1) > 1:
-        raise UnsupportedError("multi-page TIFF" if name == "TIFF" else f"animated {name}")
-    if image.mode == "1":
-        raise UnsupportedError(f"1-bit {name}")
-    if image.mode not in _OPAQUE_MODES | _ALPHA_MODES:
-        raise UnsupportedError(f"{image.mode} {name}")
-
-
-def _to_photo(image: PIL.Image.Image, encoding: Encoding) -> Photo:
-    reading = read_metadata(image)
-    modes = _ALPHA_MODES if image.has_transparency_data else _OPAQUE_MODES
-    picture = _in_mode(image, modes[image.mode])
-    if reading.orientation in _TURNS:
-        picture = picture.transpose(_TURNS[reading.orientation])
-    samples = np.atleast_3d(np.asarray(picture))
-    has_alpha, is_grey = picture.mode.endswith("A"), picture.mode.startswith("L")
-    colours = samples[:, :, : samples.shape[2] - has_alpha]
+def to_photo(stored: Stored) -> Photo:
+    """The upright photo: orientation applied and reset, alpha apart, grey as three channels."""
+    height, width, channels = stored.samples.shape
+    if stored.is_upright:
+        stored = replace(stored, metadata=_without_orientation(stored.metadata, width, height))
+    metadata, orientation = upright_metadata(stored.metadata, (width, height))
+    samples: Samples = turned(stored.samples, orientation)
+    has_alpha = channels in (2, 4)
+    colours = samples[:, :, : channels - has_alpha]
     return Photo(
         pixels=np.array(np.broadcast_to(colours, (*colours.shape[:2], 3)), order="C"),
         alpha=np.array(samples[:, :, -1], order="C") if has_alpha else None,
-        greyscale=is_grey,
-        encoding=encoding,
-        metadata=reading.metadata,
-        notes=reading.notes,
+        greyscale=channels <= 2,
+        encoding=stored.encoding,
+        metadata=metadata,
+        notes=stored.notes,
     )
 
 
-def _in_mode(image: PIL.Image.Image, mode: str) -> PIL.Image.Image:
-    return image if image.mode == mode else image.convert(mode)
+def _without_orientation(metadata: Metadata, width: int, height: int) -> Metadata:
+    """The metadata of a picture turned already; a damaged EXIF block is left out."""
+    packet = xmp.describe_upright(metadata.xmp, width, height) if metadata.xmp else None
+    try:
+        block = ExifBlock(metadata.exif) if metadata.exif else None
+    except DamagedExifError:
+        return replace(metadata, exif=None, xmp=packet)
+    if block:
+        block.describe_upright(width, height)
+    return replace(metadata, exif=block.to_bytes() if block else None, xmp=packet)
+
+
+def turned(samples: Image, orientation: int) -> Image:
+    """The samples of an EXIF orientation (1 to 8) as they are to be seen."""
+    if orientation >= 5:
+        samples = samples.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        samples = samples[::-1]
+    if orientation in (2, 3, 6, 7):
+        samples = samples[:, ::-1]
+    return samples

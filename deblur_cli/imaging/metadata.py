@@ -1,83 +1,75 @@
-"""Collects what an image file says besides its pixels, made true for the upright picture."""
+"""What an image file says besides its pixels, made true for the upright picture."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import replace
 
-import PIL.Image
-
-from deblur_cli.imaging import tiff
-from deblur_cli.imaging.exif import UPRIGHT, DamagedExifError, ExifBlock
+from deblur_cli.imaging import xmp
+from deblur_cli.imaging.exif import EMPTY, UPRIGHT, DamagedExifError, ExifBlock
+from deblur_cli.imaging.icc import adobe_rgb
 from deblur_cli.imaging.photo import Metadata
 
-_EXIF_PREFIX = b"Exif\0\0"
-_XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[2-8]")
+_SEPARATOR = "; "
 _SIDEWAYS = range(5, 9)
 _MAX_DPI = 65535
 
 
-@dataclass(frozen=True)
-class Reading:
-    """Metadata of the upright picture, the EXIF orientation of the stored one, and what is lost."""
+def upright_metadata(stored: Metadata, size: tuple[int, int]) -> tuple[Metadata, int]:
+    """Metadata of the upright picture, and the EXIF orientation of the stored one.
 
-    metadata: Metadata
-    orientation: int
-    notes: tuple[str, ...]
+    Previews of the picture as it was are left out. A picture that only EXIF calls Adobe RGB gets
+    that profile. A damaged EXIF block stays as it is.
 
-
-def read_metadata(image: PIL.Image.Image) -> Reading:
-    """Metadata of a loaded Pillow image, whose pixels still lie as they do in the file."""
-    exif, orientation = _upright_exif(_stored_exif(image), image.size)
-    xmp = image.info.get("xmp")
-    return Reading(
-        Metadata(
-            exif=exif,
-            icc=image.info.get("icc_profile") or None,
-            xmp=_upright_xmp(xmp) if xmp and orientation != UPRIGHT else xmp,
-            dpi=_resolution(image, orientation),
-        ),
-        orientation,
-        _lost_content(image),
-    )
-
-
-def _stored_exif(image: PIL.Image.Image) -> bytes | None:
-    stored = tiff.read_exif(image) if image.format == "TIFF" else image.info.get("exif")
-    block: bytes = stored or b""
-    return block.removeprefix(_EXIF_PREFIX) or None
+    Args:
+        stored: what the file says.
+        size: (width, height) of the pixels as they lie in the file.
+    """
+    exif = _opened(stored.exif)
+    orientation = exif.orientation if exif else UPRIGHT
+    is_sideways = orientation in _SIDEWAYS
+    width, height = size[::-1] if is_sideways else size
+    if exif:
+        exif.describe_upright(width, height)
+        exif.drop_thumbnail()
+    packet = xmp.without_thumbnails(stored.xmp) if stored.xmp else stored.xmp
+    if packet and orientation != UPRIGHT:
+        packet = xmp.describe_upright(packet, width, height)
+    return replace(
+        stored,
+        exif=exif.to_bytes() if exif else stored.exif,
+        icc=stored.icc or (adobe_rgb() if exif and exif.is_adobe_rgb else None),
+        xmp=packet,
+        dpi=_upright_dpi(stored.dpi, is_sideways),
+    ), orientation
 
 
-def _upright_exif(block: bytes | None, size: tuple[int, int]) -> tuple[bytes | None, int]:
-    """The corrected block and the orientation it had; a damaged block stays as it is."""
-    if block is None:
-        return None, UPRIGHT
+def signed_metadata(metadata: Metadata, software: str) -> Metadata:
+    """The metadata with a program named in the EXIF tag `Software`, before those it names already.
+
+    A damaged EXIF block stays as it is.
+    """
+    exif = _opened(metadata.exif or EMPTY)
+    if exif is None or exif.software == (names := joined(software, exif.software)):
+        return metadata
+    exif.software = names
+    return replace(metadata, exif=exif.to_bytes())
+
+
+def joined(software: str, known: str) -> str:
+    """Names of programs, the latest first; no name stands there twice."""
+    names = dict.fromkeys([software, *known.split(_SEPARATOR)])
+    return _SEPARATOR.join(name for name in names if name)
+
+
+def _opened(block: bytes | None) -> ExifBlock | None:
+    """The block open for changes; None where there is none or it is damaged."""
     try:
-        exif = ExifBlock(block)
+        return ExifBlock(block) if block else None
     except DamagedExifError:
-        return block, UPRIGHT
-    orientation = exif.orientation
-    width, height = size[::-1] if orientation in _SIDEWAYS else size
-    exif.describe_upright(width, height)
-    exif.drop_thumbnail()
-    return exif.to_bytes(), orientation
-
-
-def _upright_xmp(xmp: bytes) -> bytes:
-    return _XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
-
-
-def _resolution(image: PIL.Image.Image, orientation: int) -> tuple[float, float] | None:
-    dpi = tuple(float(value) for value in image.info.get("dpi", ()))
-    if len(dpi) != 2 or not all(1 <= value <= _MAX_DPI for value in dpi):
         return None
-    return (dpi[1], dpi[0]) if orientation in _SIDEWAYS else (dpi[0], dpi[1])
 
 
-def _lost_content(image: PIL.Image.Image) -> tuple[str, ...]:
-    lost = []
-    if "mp" in image.info:
-        lost.append("its further pictures (stereo, depth or gain map) are left out")
-    if image.mode in ("P", "PA"):
-        lost.append("its palette becomes full colour")
-    return tuple(lost)
+def _upright_dpi(dpi: tuple[float, float] | None, is_sideways: bool) -> tuple[float, float] | None:
+    if dpi is None or not all(1 <= value <= _MAX_DPI for value in dpi):
+        return None
+    return dpi[::-1] if is_sideways else dpi

@@ -7,10 +7,9 @@ from typing import ClassVar, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import PIL.Image
 
 Image: TypeAlias = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32]
-"""HWC RGB pixels: uint8, uint16, or float32 in [0, 1]."""
+"""HWC RGB pixels: uint8, uint16, or float32 where 1 is white (a photo may hold values beyond)."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +27,24 @@ class Metadata:
 
 
 class Encoding(Protocol):
-    """A file format, with the settings (compression, chunks) the source file used."""
+    """A file format, with the settings (compression, chunks, depth) the source file used."""
 
     format: ClassVar[str]
-    """Pillow's name of the format."""
+    """The format's name, as in messages."""
 
-    def encode(self, image: PIL.Image.Image, metadata: Metadata) -> bytes:
-        """The file's content: pixels and metadata written as the source had them."""
+    suffix: ClassVar[str]
+    """The usual ending of names of such files, lower case."""
+
+    def encode(self, samples: Image, metadata: Metadata) -> bytes:
+        """The file's content: samples and metadata written as the source had them.
+
+        Args:
+            samples: (H, W, C), C being 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+            metadata: of the picture as it is given.
+
+        Raises:
+            ValueError: the format cannot hold samples of this dtype or number of channels.
+        """
         ...
 
 
@@ -43,7 +53,8 @@ class Photo:
     """An upright picture and how to write it back.
 
     Attributes:
-        pixels: (H, W, 3) RGB. A grey picture has three equal channels.
+        pixels: (H, W, 3) RGB. A grey picture has three equal channels. Integers fill the range of
+            their dtype whatever the file's bits; floats may go below 0 and above 1.
         alpha: (H, W), straight (not premultiplied), in the dtype of the pixels; or None.
         greyscale: the file has one colour channel and gets one again.
         encoding: the file format and its settings.

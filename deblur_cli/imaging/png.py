@@ -1,29 +1,28 @@
-"""PNG: sample depth by its header, and the chunks a restored file keeps."""
+"""PNG: pixels of any depth, and the chunks a restored file keeps."""
 
 from __future__ import annotations
 
-import io
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, ClassVar
 
-import PIL.Image
-from PIL import PngImagePlugin
+import numpy as np
 
-from deblur_cli.imaging.photo import Metadata
+from deblur_cli.imaging.depth import packed, require
+from deblur_cli.imaging.photo import Image, Metadata
+from deblur_cli.imaging.source import Source, Stored, UnsupportedError
 
+_SIGNATURE_BYTES = 8
+_AFTER_HEADER = 33
+_MAX_INFLATED_BYTES = 16 << 20
 _XMP_KEYWORD = b"XML:com.adobe.xmp\0"
-_COLOUR_CHUNKS = frozenset({b"cHRM", b"cICP", b"gAMA", b"sRGB"})
+COLOUR_CHUNKS = frozenset({b"cHRM", b"cICP", b"gAMA", b"sRGB"})
 _TEXT_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
-
-
-def unsupported(file: BinaryIO) -> str | None:
-    """What the file is, if a PNG of more than 8 bits per sample; else None."""
-    file.seek(8)
-    header = file.read(17)
-    is_deep = header[4:8] == b"IHDR" and header[16:] > b"\x08"
-    return f"{header[16]}-bit PNG" if is_deep else None
+_METADATA_CHUNKS = frozenset({b"eXIf", b"iCCP", b"pHYs"})
+_PALETTE = 3
+_METRES_PER_INCH = 0.0254
 
 
 @dataclass(frozen=True)
@@ -35,41 +34,138 @@ class PngEncoding:
     """
 
     format: ClassVar[str] = "PNG"
+    suffix: ClassVar[str] = ".png"
 
     chunks: tuple[tuple[bytes, bytes], ...] = ()
 
-    @classmethod
-    def of(cls, _image: PIL.Image.Image, file: BinaryIO) -> PngEncoding:
-        """The chunks of a PNG file worth keeping."""
-        return cls(tuple(_kept_chunks(file)))
+    def encode(self, samples: Image, metadata: Metadata) -> bytes:
+        """The file's content; uint8 or uint16 samples."""
+        from imagecodecs import png_encode
 
-    def encode(self, image: PIL.Image.Image, metadata: Metadata) -> bytes:
-        """The file's content."""
-        buffer = io.BytesIO()
-        info = PngImagePlugin.PngInfo()
-        for kind, content in self.chunks:
-            info.add(kind, content)
+        require(samples, np.uint8, np.uint16)
+        content = bytes(png_encode(packed(samples)))
+        chunks = b"".join(_chunk(kind, data) for kind, data in self._all_chunks(metadata))
+        return content[:_AFTER_HEADER] + chunks + content[_AFTER_HEADER:]
+
+    def _all_chunks(self, metadata: Metadata) -> Iterator[tuple[bytes, bytes]]:
+        if metadata.icc:
+            yield b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)
+        if metadata.dpi:
+            steps = (round(value / _METRES_PER_INCH) for value in metadata.dpi)
+            yield b"pHYs", struct.pack(">IIB", *steps, 1)
+        yield from self.chunks
+        if metadata.exif:
+            yield b"eXIf", metadata.exif
         if metadata.xmp:
-            info.add(b"iTXt", _XMP_KEYWORD + b"\0\0\0\0" + metadata.xmp)
-        image.save(
-            buffer,
-            self.format,
-            pnginfo=info,
-            icc_profile=metadata.icc,
-            exif=metadata.exif,
-            dpi=metadata.dpi,
-        )
-        return buffer.getvalue()
+            yield b"iTXt", _XMP_KEYWORD + b"\0\0\0\0" + metadata.xmp
 
 
-def _kept_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    file.seek(8)
+def read(source: Source) -> Stored:
+    """Decode a PNG file of 1 to 16 bits per sample; fewer than 8 become 8."""
+    from imagecodecs import png_decode
+
+    width, height, bits, colour_type = _header(source.file)
+    source.admit(width, height)
+    chunks = tuple(_chunks(source.file))
+    if any(kind == b"acTL" and data[:4] > b"\0\0\0\1" for kind, data in chunks):
+        raise UnsupportedError("animated PNGs")
+    samples = np.atleast_3d(png_decode(_pixels_alone(source.content())))
+    if samples.dtype != (np.uint16 if bits == 16 else np.uint8):
+        raise ValueError(f"decoded as {samples.dtype}, declared as {bits} bits")
+    return Stored(
+        samples=samples,
+        encoding=PngEncoding(tuple(chunk for chunk in chunks if _is_kept(*chunk))),
+        metadata=_metadata(chunks),
+        notes=_notes(bits, colour_type),
+    )
+
+
+def _pixels_alone(content: bytes) -> bytes:
+    """The file without what the decoder has no need of: it would print warnings of it."""
+    parts, position = [content[:_SIGNATURE_BYTES]], _SIGNATURE_BYTES
+    while len(head := content[position : position + 8]) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        end = position + length + 12
+        if kind[:1].isupper() or kind == b"tRNS":
+            parts.append(content[position:end])
+        position = end
+    return b"".join(parts)
+
+
+def _header(file: BinaryIO) -> tuple[int, int, int, int]:
+    file.seek(_SIGNATURE_BYTES)
+    head = file.read(18)
+    if len(head) < 18 or head[4:8] != b"IHDR":
+        raise ValueError("it has no header")
+    width, height, bits, colour_type = struct.unpack(">IIBB", head[8:])
+    return width, height, bits, colour_type
+
+
+def _notes(bits: int, colour_type: int) -> tuple[str, ...]:
+    if colour_type == _PALETTE:
+        return ("its palette becomes full colour",)
+    return (f"its {bits}-bit grey becomes 8-bit",) if bits < 8 else ()
+
+
+def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """(type, content) of every chunk that is no pixel data."""
+    wanted = COLOUR_CHUNKS | _TEXT_CHUNKS | _METADATA_CHUNKS | {b"acTL"}
+    file.seek(_SIGNATURE_BYTES)
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
-        if kind not in _COLOUR_CHUNKS | _TEXT_CHUNKS:
+        if kind in wanted:
+            yield kind, file.read(length)
+            file.seek(4, 1)
+        else:
             file.seek(length + 4, 1)
-            continue
-        content = file.read(length)
-        file.seek(4, 1)
-        if not content.startswith(_XMP_KEYWORD):
-            yield kind, content
+
+
+def _is_kept(kind: bytes, content: bytes) -> bool:
+    if kind in _TEXT_CHUNKS:
+        return not content.startswith(_XMP_KEYWORD)
+    return kind in COLOUR_CHUNKS
+
+
+def _metadata(chunks: tuple[tuple[bytes, bytes], ...]) -> Metadata:
+    first = dict(reversed(chunks))
+    return Metadata(
+        exif=first.get(b"eXIf") or None,
+        icc=_profile(first.get(b"iCCP", b"")),
+        xmp=next(filter(None, (_xmp(data) for kind, data in chunks if kind == b"iTXt")), None),
+        dpi=_resolution(first.get(b"pHYs", b"")),
+    )
+
+
+def _profile(content: bytes) -> bytes | None:
+    _, _, compressed = content.partition(b"\0")
+    return _inflated(compressed[1:])
+
+
+def _xmp(content: bytes) -> bytes | None:
+    if not content.startswith(_XMP_KEYWORD):
+        return None
+    is_compressed, rest = content[len(_XMP_KEYWORD) :][:1], content[len(_XMP_KEYWORD) + 2 :]
+    text = rest.split(b"\0", 2)[-1]
+    return _inflated(text) if is_compressed == b"\1" else text or None
+
+
+def _inflated(content: bytes) -> bytes | None:
+    """None where it is damaged, empty, or of a size no metadata has."""
+    engine = zlib.decompressobj()
+    try:
+        inflated = engine.decompress(content, _MAX_INFLATED_BYTES)
+    except zlib.error:
+        return None
+    return None if engine.unconsumed_tail else inflated or None
+
+
+def _resolution(content: bytes) -> tuple[float, float] | None:
+    if len(content) != 9 or content[8] != 1:
+        return None
+    horizontal, vertical = struct.unpack(">II", content[:8])
+    return horizontal * _METRES_PER_INCH, vertical * _METRES_PER_INCH
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)

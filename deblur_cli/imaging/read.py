@@ -1,17 +1,19 @@
-"""Reads a photo file: upright 8-bit pixels with all their metadata, or one clear error."""
+"""Reads a photo of any supported format by its content; what is wrong becomes one clear error."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import BinaryIO
 
-from deblur_cli.errors import ImageReadError
+from deblur_cli.errors import DeblurError, ImageReadError
 from deblur_cli.imaging import signature
-from deblur_cli.imaging.decode import MAX_PIXELS, READABLE, TooLargeError, UnsupportedError, decode
+from deblur_cli.imaging.decode import to_photo
+from deblur_cli.imaging.formats import FORMATS, SUFFIXES, identify
 from deblur_cli.imaging.photo import Photo
+from deblur_cli.imaging.source import Source, TooLargeError, UnsupportedError
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"})
-"""Lower-case endings of the names of files that can be read."""
+__all__ = ["SUFFIXES", "looks_like_image", "read_photo"]
 
 
 def looks_like_image(path: str | Path) -> bool:
@@ -26,62 +28,71 @@ def looks_like_image(path: str | Path) -> bool:
         return False
 
 
-def read_photo(path: str | Path) -> Photo:
-    """Read an 8-bit JPEG, PNG, WebP or TIFF file, by its content.
+def read_photo(path: str | Path, max_pixels: int | None = None) -> Photo:
+    """Read an image file, by its content.
 
-    Pixels are uint8 and upright: the EXIF orientation is applied and then reset. Grey pictures get
-    three equal channels and are marked; palettes become full colour; transparency becomes alpha.
+    Pixels are upright: the EXIF orientation is applied and then reset. Their dtype is the file's
+    depth: uint8, uint16 (9 to 16 bits) or float32. Grey pictures get three equal channels and are
+    marked; palettes become full colour, CMYK becomes sRGB; transparency becomes alpha.
+
+    Args:
+        path: the file.
+        max_pixels: the largest picture allowed. Without it, pictures of more than
+            `source.MAX_PIXELS` are refused, and large ones whose file is too small to hold them.
 
     Raises:
-        ImageReadError: the file cannot be opened, is damaged or no image, has more than
-            `decode.MAX_PIXELS` pixels, or is of a kind not supported (deeper than 8 bits, CMYK,
-            animated and so on).
+        ImageReadError: the file cannot be opened, is damaged or no image, is too large, or is of a
+            kind not supported (animated, several pages and so on).
+        MissingExtraError: its format needs a library that is not installed.
     """
     path = Path(path)
     try:
         with path.open("rb") as file:
-            return _read(file, path)
+            return _read(file, path, max_pixels)
     except OSError as error:
         raise ImageReadError(f"cannot be read: {error.strerror or error}", path=path) from error
 
 
-def _read(file: BinaryIO, path: Path) -> Photo:
+def _read(file: BinaryIO, path: Path, max_pixels: int | None) -> Photo:
     name = _identify(file, path)
+    size = os.fstat(file.fileno()).st_size
+    file.seek(0)
     try:
-        return decode(file, name)
+        return to_photo(FORMATS[name].read(Source(file, size, max_pixels)))
+    except DeblurError:
+        raise
     except UnsupportedError as error:
         raise _unsupported(str(error), path) from error
     except TooLargeError as error:
-        raise ImageReadError(
-            f"{error} are more than the {MAX_PIXELS // 10**6} million allowed",
-            path=path,
-            remedy="cut it into parts",
-        ) from error
+        raise ImageReadError(str(error), path=path, remedy="--max-pixels allows it") from error
     except MemoryError as error:
         raise ImageReadError(f"not enough memory for this {name} picture", path=path) from error
     except Exception as error:  # decoders raise anything on damaged data
         raise ImageReadError(
-            f"damaged or incomplete {name} file: {error}",
+            f"damaged or incomplete {name} file: {_one_line(error)}",
             path=path,
             remedy="fetch an intact copy",
         ) from error
 
 
 def _identify(file: BinaryIO, path: Path) -> str:
-    head = file.read(signature.LENGTH)
-    if not head:
-        raise ImageReadError("empty file", path=path, remedy="fetch an intact copy")
-    name = signature.identify(head)
+    name = identify(file, path.suffix.lower())
     if name is None:
+        if file.seek(0, os.SEEK_END) == 0:
+            raise ImageReadError("empty file", path=path, remedy="fetch an intact copy")
         raise ImageReadError("not an image, whatever its name says", path=path)
-    if name not in READABLE:
-        raise _unsupported(f"{name} file", path)
+    if name not in FORMATS:
+        raise _unsupported(f"{name} files", path)
     return name
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _unsupported(what: str, path: Path) -> ImageReadError:
     return ImageReadError(
-        f"{what}s are not supported",
+        f"{what} are not supported",
         path=path,
-        remedy="convert it to an 8-bit RGB or grey JPEG, PNG, WebP or TIFF",
+        remedy="convert it to an RGB or grey JPEG, PNG, WebP or TIFF",
     )

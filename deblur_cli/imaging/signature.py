@@ -11,10 +11,12 @@ _PATTERNS = {
     "JPEG": rb"\xff\xd8\xff",
     "PNG": rb"\x89PNG\r\n\x1a\n",
     "WebP": rb"RIFF....WEBP",
-    "Canon raw": rb"(II\*\0....CR|....ftypcrx )",
+    "Canon raw": rb"(II\*\0....CR|....ftypcrx |II\x1a\0\0\0HEAPCCDR)",
     "Olympus raw": rb"(IIR[OS]|MMOR)",
     "Panasonic raw": rb"IIU\0",
     "Fujifilm raw": rb"FUJIFILMCCD-RAW",
+    "Minolta raw": rb"\0MRM",
+    "Sigma raw": rb"FOVb",
     "TIFF": rb"(II[*+]\0|MM\0[*+])",
     "AVIF": rb"....ftypavi[fs]",
     "HEIF": rb"....ftyp(hei[cfmsx]|hev[cmsx]|mif1|msf1)",
@@ -25,7 +27,7 @@ _PATTERNS = {
     "Photoshop": rb"8BPS",
     "BMP": rb"BM....\0\0\0\0",
     "Radiance HDR": rb"#\?(RADIANCE|RGBE)",
-    "Netpbm": rb"P[1-7]\s",
+    "Netpbm": rb"P[1-7Ff]\s",
 }
 _SIGNATURES = {name: re.compile(pattern, re.DOTALL) for name, pattern in _PATTERNS.items()}
 

@@ -1,140 +1,162 @@
-"""TIFF: sample depth by its first directory, and the tags a restored file keeps."""
+"""TIFF: pixels of 8 and 16 bits and floats, in the layout and compression the source has."""
 
 from __future__ import annotations
 
 import io
+import logging
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Any, BinaryIO, ClassVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-import PIL.Image
-from PIL import TiffImagePlugin
-from PIL.ExifTags import IFD, Base
+import numpy as np
 
-from deblur_cli.imaging.photo import Metadata
+from deblur_cli.imaging.depth import gathered
+from deblur_cli.imaging.photo import Image, Metadata
+from deblur_cli.imaging.premultiplied import multiplied
+from deblur_cli.imaging.source import Source, Stored
+from deblur_cli.imaging.tiff_pixels import first_page, samples_of
+from deblur_cli.imaging.tiff_tags import exif_of, read_directory, with_tags
 
-_XMP = 700
-_REDUCED, _FLOAT = 1, 3
-_DIRECTORIES = frozenset({IFD.Exif, IFD.GPSInfo})
-_DESCRIPTIVE_TAGS = frozenset(
-    {
-        Base.DocumentName,
-        Base.ImageDescription,
-        Base.Make,
-        Base.Model,
-        Base.PageName,
-        Base.Software,
-        Base.DateTime,
-        Base.Artist,
-        Base.HostComputer,
-        Base.Copyright,
-        Base.Rating,
-        Base.RatingPercent,
-        Base.IPTCNAA,
-        Base.XPTitle,
-        Base.XPComment,
-        Base.XPAuthor,
-        Base.XPKeywords,
-        Base.XPSubject,
-    }
-)
-_LOSSLESS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate"})
+if TYPE_CHECKING:
+    import tifffile
 
-
-def unsupported(file: BinaryIO) -> str | None:
-    """What the file is, if raw sensor data, floats, or not 8 bits per sample; else None.
-
-    None too where the directory does not tell the bits: that is for the decoder to judge, as the
-    file is cut off, or has one bit by default, which Pillow's mode shows.
-    """
-    directory = _first_directory(file)
-    bits = max(directory.get(Base.BitsPerSample, (8,)))
-    if Base.DNGVersion in directory or directory.get(Base.NewSubfileType, 0) & _REDUCED:
-        return "raw photo"
-    if _FLOAT in directory.get(Base.SampleFormat, ()):
-        return f"{bits}-bit floating-point TIFF"
-    return None if bits == 8 else f"{bits}-bit TIFF"
-
-
-def _first_directory(file: BinaryIO) -> TiffImagePlugin.ImageFileDirectory_v2:
-    file.seek(0)
-    header = file.read(8)
-    if header[2:3] == b"+" or header[3:4] == b"+":
-        header += file.read(8)
-    directory = TiffImagePlugin.ImageFileDirectory_v2(header)
-    file.seek(directory.next)
-    directory.load(file)
-    return directory
-
-
-def read_exif(image: PIL.Image.Image) -> bytes | None:
-    """The descriptive tags, EXIF and GPS directories of an opened TIFF file as an EXIF block.
-
-    Tags that say how the pixels lie in the file are left to the writer.
-    """
-    source, kept = image.getexif(), PIL.Image.Exif()
-    for tag in _DESCRIPTIVE_TAGS:
-        if isinstance(value := source.get(tag), str | bytes | int):
-            kept[tag] = value
-    for directory in _DIRECTORIES:
-        if content := source.get_ifd(directory):
-            kept[directory] = {tag: value for tag, value in content.items() if tag != IFD.Interop}
-    return kept.tobytes() if len(kept) else None
+_LOSSLESS = frozenset({"NONE", "PACKBITS", "LZW", "DEFLATE", "ADOBE_DEFLATE", "ZSTD", "LZMA"})
+_STRAIGHT, PREMULTIPLIED = 2, 1
+_INCH, _CENTIMETRE = 2, 3
+_PER_INCH = {_INCH: 1.0, _CENTIMETRE: 2.54}
+_XMP, _ICC = 700, 34675
 
 
 @dataclass(frozen=True)
 class TiffEncoding:
-    """TIFF with the source's compression if that is lossless and common, else with Deflate."""
+    """TIFF with the source's compression if that is lossless and common, else with Deflate.
+
+    Attributes:
+        compression: tifffile's name of it.
+        predictor: differences of neighbours are compressed.
+        tile: (height, width) of the tiles; None for strips.
+        strip: rows of a strip; None for strips of a usual size.
+        planar: each channel lies apart.
+        order: `<` or `>`, the byte order.
+        big: a BigTIFF.
+        bits: of an integer sample; None for all of its dtype's.
+        half: floats are written with 16 bits.
+        alpha: what the ExtraSamples tag says of an alpha channel.
+    """
 
     format: ClassVar[str] = "TIFF"
+    suffix: ClassVar[str] = ".tif"
 
-    compression: str = "tiff_adobe_deflate"
+    compression: str = "ADOBE_DEFLATE"
+    predictor: bool = True
+    tile: tuple[int, int] | None = None
+    strip: int | None = None
+    planar: bool = False
+    order: str = "<"
+    big: bool = False
+    bits: int | None = None
+    half: bool = False
+    alpha: int = _STRAIGHT
 
     @classmethod
-    def of(cls, image: PIL.Image.Image, _file: BinaryIO) -> TiffEncoding:
-        """The compression of an opened TIFF file."""
-        compression = image.info.get("compression")
-        return cls(compression) if compression in _LOSSLESS else cls()
-
-    def encode(self, image: PIL.Image.Image, metadata: Metadata) -> bytes:
-        """The file's content."""
-        buffer = io.BytesIO()
-        image.save(
-            buffer,
-            self.format,
-            compression=self.compression,
-            icc_profile=metadata.icc,
-            dpi=metadata.dpi,
+    def of(cls, page: tifffile.TiffPage) -> TiffEncoding:
+        """The settings of a page that was read."""
+        is_lossless = page.compression.name in _LOSSLESS
+        return cls(
+            compression=page.compression.name if is_lossless else cls.compression,
+            predictor=page.predictor != 1 if is_lossless else cls.predictor,
+            tile=(page.tilelength, page.tilewidth) if page.is_tiled else None,
+            strip=page.rowsperstrip if is_lossless and not page.is_tiled else None,
+            planar=page.planarconfig == 2,
+            order=page.parent.byteorder,
+            big=page.parent.is_bigtiff,
+            bits=page.bitspersample if 8 < page.bitspersample < 16 else None,
+            half=page.dtype == np.float16,
+            alpha=page.extrasamples[0] if page.extrasamples else _STRAIGHT,
         )
-        return _with_tags(buffer, _descriptive_tags(metadata))
+
+    def encode(self, samples: Image, metadata: Metadata) -> bytes:
+        """The file's content; uint8, uint16 or float32 samples."""
+        tifffile = _library()
+        buffer = io.BytesIO()
+        tifffile.imwrite(
+            buffer,
+            self._arranged(samples),
+            byteorder=self.order,
+            bigtiff=True if self.big else None,
+            photometric="rgb" if samples.shape[2] >= 3 else "minisblack",
+            planarconfig=self._planes(samples),
+            extrasamples=[self.alpha] if samples.shape[2] in (2, 4) else [],
+            bitspersample=self.bits if samples.dtype == np.uint16 else None,
+            compression=None if self.compression == "NONE" else self.compression,
+            predictor=self.predictor and self._is_predictable(),
+            tile=self.tile,
+            rowsperstrip=self.strip,
+            resolution=metadata.dpi,
+            resolutionunit=_INCH if metadata.dpi else None,
+            iccprofile=metadata.icc,
+            metadata=None,
+            software=False,
+        )
+        return with_tags(buffer.getvalue(), metadata.exif, metadata.xmp)
+
+    def _arranged(self, samples: Image) -> np.ndarray[Any, Any]:
+        if self.alpha == PREMULTIPLIED and samples.shape[2] in (2, 4):
+            samples = multiplied(samples)
+        if self.bits and samples.dtype == np.uint16:
+            samples = gathered(samples, (1 << self.bits) - 1)
+        stored = samples.astype(np.float16) if self.half else samples
+        if stored.shape[2] == 1:
+            return stored[:, :, 0]
+        planes = self._planes(samples) == "separate"
+        return np.ascontiguousarray(np.moveaxis(stored, 2, 0)) if planes else stored
+
+    def _planes(self, samples: Image) -> str | None:
+        if samples.shape[2] == 1:
+            return None
+        return "separate" if self.planar else "contig"
+
+    def _is_predictable(self) -> bool:
+        return self.compression not in ("NONE", "PACKBITS") and not self.bits
 
 
-def _descriptive_tags(metadata: Metadata) -> dict[int, Any]:
-    exif = PIL.Image.Exif()
-    if metadata.exif:
-        exif.load(metadata.exif)
-    tags = {tag: value for tag, value in exif.items() if tag in _DESCRIPTIVE_TAGS}
-    tags |= {tag: exif.get_ifd(tag) for tag in _DIRECTORIES if tag in exif}
-    return tags | ({_XMP: metadata.xmp} if metadata.xmp else {})
+def read(source: Source) -> Stored:
+    """Decode a TIFF file of one page; palettes, CMYK and 1 bit become RGB and grey of 8 bits."""
+    tifffile = _library()
+    directory, layout = read_directory(source.file)
+    source.file.seek(0)
+    with tifffile.TiffFile(source.file) as file:
+        page, notes = first_page(file, source)
+        icc = _content(directory, _ICC)
+        samples, changes = samples_of(page, icc)
+        metadata = Metadata(
+            exif=exif_of(directory, layout),
+            icc=None if page.photometric.name == "SEPARATED" else icc,
+            xmp=_content(directory, _XMP),
+            dpi=_resolution(page),
+        )
+        return Stored(samples, TiffEncoding.of(page), metadata, (*notes, *changes))
 
 
-def _with_tags(file: io.BytesIO, tags: dict[int, Any]) -> bytes:
-    """The one-picture file with more tags, EXIF and GPS directories included.
+def _library() -> ModuleType:
+    """tifffile, kept from printing: what it complains of becomes an error or does no harm."""
+    import tifffile
 
-    Pillow hands a picture to be compressed to libtiff, which takes no directories from it; so its
-    strips are put behind a new directory.
-    """
-    source = _first_directory(file)
-    target = TiffImagePlugin.ImageFileDirectory_v2(prefix=source.prefix)
-    for tag in source:
-        target.tagtype[tag] = source.tagtype[tag]
-        target[tag] = source[tag]
-    for tag, value in tags.items():
-        target[tag] = value
-    content, lengths = file.getbuffer(), source[Base.StripByteCounts]
-    target[Base.StripOffsets] = tuple(accumulate(lengths[:-1], initial=0))
-    result = io.BytesIO()
-    target.save(result)
-    for start, length in zip(source[Base.StripOffsets], lengths, strict=True):
-        result.write(content[start : start + length])
-    return result.getvalue()
+    logger = logging.getLogger("tifffile")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
+    return cast("ModuleType", tifffile)
+
+
+def _content(directory: dict[int, Any], tag: int) -> bytes | None:
+    value = directory.get(tag)
+    return value.content if value else None
+
+
+def _resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:
+    scale = _PER_INCH.get(page.tags.valueof(296, _INCH))
+    fractions = [page.tags.valueof(tag) for tag in (282, 283)]
+    if scale is None or not all(isinstance(f, tuple) and len(f) == 2 and f[1] for f in fractions):
+        return None
+    horizontal, vertical = (scale * top / bottom for top, bottom in fractions)
+    return horizontal, vertical

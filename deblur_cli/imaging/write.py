@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 
 from deblur_cli.errors import ImageWriteError
 from deblur_cli.imaging.atomic import atomic_path
-from deblur_cli.imaging.photo import Photo
+from deblur_cli.imaging.depth import Samples
+from deblur_cli.imaging.photo import Image, Photo
 
 
 def write_photo(path: str | Path, photo: Photo) -> None:
-    """Write a photo of 8-bit pixels; the file appears, or replaces another, only when complete.
+    """Write a photo; the file appears, or replaces another, only when complete.
 
     Raises:
         ImageWriteError: the format cannot hold the photo, or the file cannot be written.
     """
     path = Path(path)
+    content = encoded(photo, path)
+    with new_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def encoded(photo: Photo, path: Path) -> bytes:
+    """The photo as the content of the file at `path`.
+
+    Raises:
+        ImageWriteError: the format cannot hold the photo.
+    """
     try:
-        content = encode_photo(photo)
+        return encode_photo(photo)
     except Exception as error:  # encoders raise anything on odd metadata
         raise ImageWriteError(
             f"cannot be encoded as {photo.encoding.format}: {error}", path=path
         ) from error
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """As `atomic_path`, with errors for the user.
+
+    Raises:
+        ImageWriteError: the file cannot be written.
+    """
     try:
         with atomic_path(path) as temporary:
-            temporary.write_bytes(content)
+            yield temporary
     except OSError as error:
         raise ImageWriteError(
             f"cannot be written: {error.strerror or error}",
@@ -42,15 +64,20 @@ def encode_photo(photo: Photo) -> bytes:
     Raises:
         Exception: whatever the encoder raises when the format cannot hold the photo.
     """
-    return photo.encoding.encode(_to_pillow(photo), photo.metadata)
+    return photo.encoding.encode(_samples(photo), photo.metadata)
 
 
-def _to_pillow(photo: Photo) -> PIL.Image.Image:
-    if photo.pixels.dtype != np.uint8:
-        raise ValueError(f"pixels are {photo.pixels.dtype}, not uint8")
-    image = PIL.Image.fromarray(photo.pixels)
-    if photo.greyscale:
-        image = image.convert("L")
-    if photo.alpha is not None:
-        image.putalpha(PIL.Image.fromarray(photo.alpha))
-    return image
+def _samples(photo: Photo) -> Image:
+    """(H, W, C): grey as one channel, alpha as the last."""
+    colours = _grey(photo.pixels) if photo.greyscale else photo.pixels
+    return colours if photo.alpha is None else np.asarray(np.dstack([colours, photo.alpha]))
+
+
+def _grey(pixels: Samples) -> Image:
+    """(H, W, 1): the luma of ITU-R BT.601, which is exactly the sample where all three agree."""
+    if (pixels == pixels[:, :, :1]).all():
+        return np.ascontiguousarray(pixels[:, :, :1])
+    luma = pixels @ np.array([0.299, 0.587, 0.114], np.float32)
+    if pixels.dtype != np.float32:
+        luma = np.rint(luma)
+    return np.asarray(luma.astype(pixels.dtype)[:, :, None])

@@ -17,7 +17,7 @@ from deblur_cli.inference.painting import Painting, Restoration, Style
 from deblur_cli.inference.precision import choose_dtype, dtype_name
 from deblur_cli.inference.samples import Image, check_image
 from deblur_cli.inference.schedule import Schedule
-from deblur_cli.inference.tile_size import DEFAULT_OVERLAP, TileChoice, check_tile
+from deblur_cli.inference.tile_size import TileChoice, check_tile
 from deblur_cli.models import RestorationModel
 
 __all__ = ["Deblurrer", "Restoration"]
@@ -35,7 +35,7 @@ class Deblurrer:
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         dtype: `auto`, `float32`, `bfloat16` or `float16`, for convolutions and projections.
         tile: side in pixels, 0 for whole pictures, or `auto` for what memory allows.
-        overlap: pixels that tiles share; None for the weights' advice, else 32.
+        overlap: pixels that tiles share; None for the weights' advice, else the network's.
         max_memory: bytes, or text like `3GiB`, that the program may take on the device while it
             restores; None for a safe share of what is free. Decides `auto` tiles, and on a GPU how
             many go through the network at a time. On a CPU the picture's result and one row of
@@ -67,8 +67,10 @@ class Deblurrer:
     ) -> None:
         advice = advice or {}
         self._device = resolve_device(device)
-        overlap = int(advice.get("overlap", DEFAULT_OVERLAP)) if overlap is None else overlap
-        multiple = model.descriptor.size_multiple
+        described = model.descriptor
+        if overlap is None:
+            overlap = int(advice.get("overlap", described.tiling.overlap))
+        multiple = described.size.multiple
         check_tile(tile, overlap, multiple)
         self._style = Style(overlap, multiple, bool(advice.get("match_mean", False)))
         self.warnings = (*warnings, *model.cautions(self._device))
@@ -86,7 +88,7 @@ class Deblurrer:
                 self._device,
                 tile,
                 overlap,
-                int(advice.get("tile", 0)),
+                int(advice.get("tile", described.tiling.largest)),
                 max_memory,
             )
         self.settings: dict[str, str | int | float] = {
@@ -180,7 +182,7 @@ class Deblurrer:
                 overlap=overlap,
                 max_memory=max_memory,
                 sha256=resolved.sha256,
-                advice=resolved.entry.inference if resolved.entry else None,
+                advice=resolved.advice,
                 warnings=resolved.warnings,
             )
             for name, network in zip(names, networks, strict=True)

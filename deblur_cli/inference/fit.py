@@ -28,6 +28,8 @@ def fit_tiles(
 ) -> TileSize:
     """The tile size to begin with, and on a GPU how many pixels go through the network at a time.
 
+    A network that wants squares restores tiles one by one: what it makes of others has more pixels.
+
     Args:
         model: in working precision on `device`, where its cost is measured if need be.
         device: where it runs.
@@ -39,8 +41,9 @@ def fit_tiles(
     Raises:
         UsageError: not even the smallest tile fits into `max_memory`.
     """
-    multiple = model.descriptor.size_multiple
-    in_batches = device.type == "cuda"
+    size = model.descriptor.size
+    multiple = size.multiple
+    in_batches = device.type == "cuda" and not size.square
     if tile != "auto" and not in_batches:
         return TileSize(tile or None, overlap, multiple)
     allowed = parse_memory(max_memory) if isinstance(max_memory, str) else max_memory

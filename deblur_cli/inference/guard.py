@@ -108,7 +108,10 @@ class GuardedNetwork:
 
 
 def _place(model: RestorationModel, device: torch.device) -> RestorationModel:
-    placed: RestorationModel = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    placed: RestorationModel = model.to(device)
+    for parameter in placed.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.to(memory_format=torch.channels_last)
     return placed
 
 

@@ -32,7 +32,7 @@ def choose_dtype(requested: str, device: torch.device, model: RestorationModel) 
 
     `auto` is float32 on a CPU, or bfloat16 where the CPU has it natively and the model, timed on a
     small tile, is faster in it; on a CUDA GPU bfloat16 from compute capability 8.0, float16 from
-    7.0; float32 elsewhere.
+    7.0; float32 elsewhere, and where the network may not run in the other.
 
     Args:
         requested: as in `--dtype`.
@@ -40,7 +40,7 @@ def choose_dtype(requested: str, device: torch.device, model: RestorationModel) 
         model: in float32; left unchanged.
 
     Raises:
-        UsageError: no such dtype.
+        UsageError: no such dtype, or not for this network.
         DeviceError: the device cannot compute in it.
     """
     if requested == "auto":
@@ -48,6 +48,9 @@ def choose_dtype(requested: str, device: torch.device, model: RestorationModel) 
     if requested not in DTYPES:
         raise UsageError(f"unknown dtype '{requested}'", remedy=f"auto, {', '.join(DTYPES)}")
     dtype = DTYPES[requested]
+    described = model.descriptor
+    if dtype != torch.float32 and dtype not in described.half_precision:
+        raise UsageError(f"{described.name} does not run in {requested}", remedy="use --dtype auto")
     if not _computes(device, dtype):
         raise DeviceError(
             f"the device '{device}' cannot compute in {requested}", remedy="use --dtype auto"
@@ -61,14 +64,21 @@ def dtype_name(dtype: torch.dtype) -> str:
 
 
 def _automatic(device: torch.device, model: RestorationModel) -> torch.dtype:
+    fast = _fast_dtype(device)
+    if fast not in model.descriptor.half_precision:
+        return torch.float32
+    if device.type == "cpu" and not _bfloat16_pays(model):
+        return torch.float32
+    return fast
+
+
+def _fast_dtype(device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         capability = torch.cuda.get_device_capability(device)
         if capability >= (8, 0):
             return torch.bfloat16
         return torch.float16 if capability >= (7, 0) else torch.float32
-    if device.type == "cpu" and cpu_has_bfloat16() and _bfloat16_pays(model):
-        return torch.bfloat16
-    return torch.float32
+    return torch.bfloat16 if device.type == "cpu" and cpu_has_bfloat16() else torch.float32
 
 
 @cache

@@ -11,8 +11,6 @@ from deblur_cli.inference.tiles import Size, smallest_tile, whole_tile
 TileChoice = int | Literal["auto"]
 """Side in pixels, 0 for the whole picture, or `auto` for what memory allows."""
 
-DEFAULT_OVERLAP = 32
-
 
 @dataclass(frozen=True)
 class Cut:

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deblur_cli.models.descriptor import Tiling
 from deblur_cli.models.layers import Pointwise
 from deblur_cli.models.local_pooling import set_pool_windows
 from deblur_cli.models.maxim_blocks import (
@@ -245,6 +246,7 @@ class MAXIM(Network):
     """
 
     padding_mode = "reflect"
+    tiling = Tiling(largest=512)
 
     def __init__(self, config: MAXIMConfig) -> None:
         super().__init__()

@@ -79,7 +79,7 @@ class TokenMixing(nn.Linear):
     def forward(self, tokens: Tensor, offset: float = 0.0) -> Tensor:
         """Map `(n*n,P,C)` to the same and add `offset`."""
         bias = (self.bias + offset).to(tokens.dtype)[:, None]
-        return (self.weight @ tokens.flatten(1)).add_(bias).view_as(tokens)
+        return torch.addmm(bias, self.weight, tokens.flatten(1)).view_as(tokens)
 
 
 class GatedMLP(nn.Module):
@@ -97,7 +97,7 @@ class GatedMLP(nn.Module):
         """Map `(n*n,P,C)` to the same."""
         u, v = self.in_proj.gelu_halves(self.norm(tokens))
         gate: Tensor = self.gate(self.gate_norm(v), offset=1.0)
-        return tokens + cast(Tensor, self.out_proj(u * gate))
+        return self.out_proj.plus(u * gate, tokens)
 
 
 class MultiAxisBlock(nn.Module):
@@ -118,11 +118,11 @@ class MultiAxisBlock(nn.Module):
         u, v = self.in_proj.gelu_halves(self.norm(pixels))
         u = pixels_of_grid(self.grid(grid_tokens(u, self.n)), pixels.shape, self.n)
         v = pixels_of_blocks(self.block(block_tokens(v, self.n)), pixels.shape, self.n)
-        return map_of(pixels + cast(Tensor, self.out_proj(torch.cat((u, v), dim=-1))))
+        return map_of(self.out_proj.plus(torch.cat((u, v), dim=-1), pixels))
 
 
 class Gate(nn.Module):
-    """What is to weigh the other features of a cross gating: `(B,H,W,C)` to the same."""
+    """Weighs one of the feature maps of a cross gating by the other: `(B,H,W,C)` to the same."""
 
     def __init__(self, channels: int, n: int) -> None:
         super().__init__()
@@ -133,12 +133,15 @@ class Gate(nn.Module):
         self.block_gate = TokenMixing(n)
         self.out_proj = Projection(2 * channels, channels)
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Mix both halves of the channels, one over the whole image and one within windows."""
+    def forward(self, pixels: Tensor, weighed: Tensor) -> Tensor:
+        """Weigh features by pixels of the same shape, of which both halves are mixed.
+
+        One half of their channels is mixed over the whole image and one within windows.
+        """
         u, v = self.in_proj.gelu_halves(self.norm(pixels))
         u = pixels_of_grid(self.grid_gate(grid_tokens(u, self.n)), u.shape, self.n)
         v = pixels_of_blocks(self.block_gate(block_tokens(v, self.n)), v.shape, self.n)
-        return cast(Tensor, self.out_proj(torch.cat((u, v), dim=-1)))
+        return self.out_proj.times(torch.cat((u, v), dim=-1), weighed)
 
 
 class Up(nn.ConvTranspose2d):
@@ -179,9 +182,9 @@ class CrossGating(nn.Module):
         shortcut_x, shortcut_y = pixels_of(self.proj_x(x)), pixels_of(self.proj_y(self.up(y)))
         x = self.in_x.gelu(self.norm_x(shortcut_x))
         y = self.in_y.gelu(self.norm_y(shortcut_y))
-        weights_of_y, weights_of_x = self.gate_x(x), self.gate_y(y)
-        y = shortcut_y + cast(Tensor, self.out_y(y * weights_of_y))
-        x = shortcut_x + y + cast(Tensor, self.out_x(x * weights_of_x))
+        weighed_x, weighed_y = self.gate_y(y, x), self.gate_x(x, y)
+        y = self.out_y.plus(weighed_y, shortcut_y)
+        x = self.out_x.plus(weighed_x, shortcut_x + y)
         return map_of(x), map_of(y)
 
 
@@ -212,7 +215,7 @@ class ConvolvedAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B,C,H,W)` to the same."""
-        hidden = F.leaky_relu(self.conv1(map_of(self.norm(pixels_of(x)))), SLOPE)
+        hidden = F.leaky_relu(self.conv1(map_of(self.norm(pixels_of(x)))), SLOPE, inplace=True)
         return cast(Tensor, self.ca(self.conv2(hidden), x))
 
 

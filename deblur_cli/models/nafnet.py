@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deblur_cli.errors import UsageError
+from deblur_cli.models.descriptor import Tiling
 from deblur_cli.models.layers import AveragePool, LayerNorm2d, Pointwise, simple_gate
 from deblur_cli.models.local_pooling import set_pool_windows
 from deblur_cli.models.restoration import Network
@@ -62,7 +63,10 @@ class NAFNetConfig:
 
 def infer_config(state: Mapping[str, Tensor]) -> NAFNetConfig | None:
     """Read the layout from a state dict's keys and shapes; None if it is no NAFNet."""
-    if not {"intro.weight", "ending.weight", "encoders.0.0.sca.1.weight"} <= state.keys():
+    if (
+        not {"intro.weight", "encoders.0.0.sca.1.weight", "middle_blks.0.sca.1.weight"}
+        <= state.keys()
+    ):
         return None
     levels = count_children(state, "downs.")
     return NAFNetConfig(
@@ -104,6 +108,8 @@ class NAFNet(Network):
     Args:
         config: the layout.
     """
+
+    tiling = Tiling(reach="means")
 
     def __init__(self, config: NAFNetConfig) -> None:
         super().__init__()

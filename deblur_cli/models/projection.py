@@ -1,16 +1,18 @@
-"""Linear maps over the channels of every pixel, with the activation that follows them.
+"""Linear maps over the channels of every pixel, with what follows them.
 
-A GELU of its own costs torch on a CPU more than the map before it; oneDNN applies it to the sums
-while they are in registers.
+On a CPU, oneDNN adds or multiplies other features while the sums are in registers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from deblur_cli.ops.gelu import gelu
 
 
 class Projection(nn.Linear):
@@ -21,33 +23,44 @@ class Projection(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Compute `W x + b`."""
-        return _project(x, self.weight, self.bias, gelu=False)
+        return _project(x, self.weight, self.bias)
 
     def gelu(self, x: Tensor) -> Tensor:
         """Compute GELU (its tanh approximation) of `W x + b`."""
-        return _project(x, self.weight, self.bias, gelu=True)
+        return gelu(self(x))
 
     def gelu_halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Both halves of `gelu(x)`, each contiguous."""
         weights, biases = self.weight.chunk(2), self.bias.chunk(2)
         first, second = (
-            _project(x, weight, bias, gelu=True)
-            for weight, bias in zip(weights, biases, strict=True)
+            gelu(_project(x, weight, bias)) for weight, bias in zip(weights, biases, strict=True)
         )
         return first, second
 
+    def plus(self, x: Tensor, shortcut: Tensor) -> Tensor:
+        """Compute `W x + b + shortcut`."""
+        return self._joined(x, shortcut, "add", torch.add)
 
-def _project(x: Tensor, weight: Tensor, bias: Tensor, gelu: bool) -> Tensor:
+    def times(self, x: Tensor, factor: Tensor) -> Tensor:
+        """Compute `(W x + b) * factor`."""
+        return self._joined(x, factor, "mul", torch.mul)
+
+    def _joined(self, x: Tensor, other: Tensor, name: str, join: Callable[..., Tensor]) -> Tensor:
+        if _onednn_takes(x, self.weight):
+            bias = self.bias.to(x.dtype)
+            fused = torch.ops.mkldnn._linear_pointwise.binary(x, other, self.weight, bias, name)
+            return cast(Tensor, fused)
+        return join(self(x), other)
+
+
+def _project(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if _onednn_takes(x, weight):
-        activation, kind = ("gelu", "tanh") if gelu else ("none", "")
-        fused = torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], kind)
-        return cast(Tensor, fused)
-    projected = F.linear(x, weight, bias.to(weight.dtype))
-    return F.gelu(projected, approximate="tanh") if gelu else projected
+        return cast(Tensor, torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], ""))
+    return F.linear(x, weight, bias.to(weight.dtype))
 
 
 def _onednn_takes(x: Tensor, weight: Tensor) -> bool:
-    """Whether oneDNN's linear map with activation, which has no gradient, can stand in."""
+    """Whether oneDNN's linear map, which has no gradient, can stand in."""
     return (
         x.device.type == "cpu"
         and x.dtype == weight.dtype

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from deblur_cli.errors import UsageError, WeightsError
@@ -19,6 +20,7 @@ from deblur_cli.models import (
     xyscannet_config,
 )
 from deblur_cli.models.algnet import ALGNet
+from deblur_cli.models.foreign import load_foreign
 from deblur_cli.models.maxim import MAXIM
 from deblur_cli.models.mprnet import MPRNet
 from deblur_cli.models.restoration import Network, RestorationModel
@@ -77,8 +79,10 @@ def create_model(name: str, **config: Any) -> RestorationModel:
 def load_model(path: str | Path) -> RestorationModel:
     """Load a checkpoint; architecture and layout are read from its keys and shapes.
 
+    What is none of `ARCHITECTURES` is left to spandrel, if the extra `foreign` is installed.
+
     Args:
-        path: a `.safetensors` file or a pickle of tensors, with or without wrappers and prefixes.
+        path: safetensors or a pickle of tensors, with or without wrappers and prefixes.
 
     Returns:
         The model in evaluation mode, float32, on the CPU.
@@ -96,35 +100,38 @@ def load_model(path: str | Path) -> RestorationModel:
                 f"has the entries of {name} in shapes that make no network", path=path
             ) from error
         if config is not None:
-            return _fill(_assemble(name, config), state, path)
-    raise WeightsError(
-        "is of no architecture known here", path=path, remedy=f"known: {', '.join(ARCHITECTURES)}"
-    )
+            return _filled(name, config, state, path)
+    return load_foreign(state, path, known=ARCHITECTURES)
 
 
 def _assemble(name: str, config: Any) -> RestorationModel:
     return RestorationModel(ARCHITECTURES[name].build(config), name, asdict(config))
 
 
-def _fill(model: RestorationModel, state: dict[str, Tensor], path: Path) -> RestorationModel:
-    expected = model.network.state_dict()
-    missing = sorted(expected.keys() - state.keys())
-    unexpected = sorted(state.keys() - expected.keys())
-    misshapen = sorted(
-        key for key in expected.keys() & state.keys() if expected[key].shape != state[key].shape
-    )
+def _filled(name: str, config: Any, state: dict[str, Tensor], path: Path) -> RestorationModel:
+    with torch.device("meta"):
+        expected = ARCHITECTURES[name].build(config).state_dict()
+    shared = expected.keys() & state.keys()
+    misfits = {
+        "missing": expected.keys() - shared,
+        "unexpected": state.keys() - shared,
+        "misshapen": {key for key in shared if expected[key].shape != state[key].shape},
+        "not of real numbers": {key for key in shared if not state[key].is_floating_point()},
+    }
     problems = [
-        f"{kind} {', '.join(keys[:3])}{' and more' if len(keys) > 3 else ''}"
-        for kind, keys in (
-            ("missing", missing),
-            ("unexpected", unexpected),
-            ("misshapen", misshapen),
-        )
+        f"{kind} {', '.join(sorted(keys)[:3])}{' and more' if len(keys) > 3 else ''}"
+        for kind, keys in misfits.items()
         if keys
     ]
     if problems:
+        raise WeightsError(f"does not fit {name}: {'; '.join(problems)}", path=path)
+    model = _assemble(name, config)
+    try:
+        model.network.load_state_dict(state)
+    except RuntimeError as error:
         raise WeightsError(
-            f"does not fit {model.descriptor.name}: {'; '.join(problems)}", path=path
-        )
-    model.network.load_state_dict(state)
+            "is stored in a number format that cannot be converted",
+            path=path,
+            remedy="store it in float32 or float16",
+        ) from error
     return model.eval()

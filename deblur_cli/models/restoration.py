@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deblur_cli.models.descriptor import HALVES, Descriptor, SizeRule, Tiling
+from deblur_cli.models.footprint import bytes_per_pixel
 from deblur_cli.models.mamba import Mamba
 from deblur_cli.ops.backends import slow_backend_warning
 
@@ -27,6 +29,17 @@ class Network(nn.Module, ABC):
     padding_mode: Literal["replicate", "reflect"] = "replicate"
     """How images are continued to a size that fits: by their last row and column, or mirrored."""
 
+    half_precision: frozenset[torch.dtype] = HALVES
+    """Dtypes besides float32 that it may run in."""
+
+    tiling: Tiling = Tiling()
+    """How pictures are best cut for it."""
+
+    @property
+    def size_rule(self) -> SizeRule:
+        """What images are padded to."""
+        return SizeRule(self.size_multiple, self.size_multiple)
+
     @abstractmethod
     def forward(self, image: Tensor, side_outputs: bool = True) -> list[Tensor]:
         """Restore `(B,3,H,W)` at every scale, or at the last one only; the result may be padded."""
@@ -35,19 +48,13 @@ class Network(nn.Module, ABC):
     def set_local_pooling(self, train_size: int | None) -> None:
         """Pool as far as training patches of this side reached; None pools globally."""
 
-
-@dataclass(frozen=True)
-class Descriptor:
-    """Everything a caller may know of a network without looking inside."""
-
-    name: str
-    """Architecture, as `create_model` takes it."""
-    config: Mapping[str, Any]
-    """Arguments that make this layout."""
-    size_multiple: int
-    """The network works on multiples of this; `RestorationModel` pads and crops by itself."""
-    parameters: int
-    """Number of parameters."""
+    def set_precision(self, dtype: torch.dtype) -> None:
+        """Run convolutions and projections in `dtype`."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                module.to(dtype)
+            elif isinstance(module, nn.Linear):  # its bias, where it has one, is the scan's
+                module.weight.data = module.weight.data.to(dtype)
 
 
 class RestorationModel(nn.Module):
@@ -61,23 +68,31 @@ class RestorationModel(nn.Module):
         super().__init__()
         self.network = network
         self.precision = torch.float32
-        self.descriptor = Descriptor(
-            name=name,
-            config=dict(config),
-            size_multiple=network.size_multiple,
-            parameters=sum(parameter.numel() for parameter in network.parameters()),
+        self._name, self._config = name, dict(config)
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """What a caller may know of the network."""
+        return Descriptor(
+            name=self._name,
+            config=self._config,
+            size=self.network.size_rule,
+            parameters=sum(parameter.numel() for parameter in self.network.parameters()),
+            half_precision=self.network.half_precision,
+            tiling=self.network.tiling,
+            memory_per_megapixel=self._memory_per_megapixel,
         )
 
     def forward(self, x: Tensor) -> Tensor:
         """Restore `(B,3,H,W)`.
 
-        Sides that are no multiple of the network's are continued as its `padding_mode` says, not by
-        the black border that the network itself would add, and cropped afterwards. An image that is
-        too small to be mirrored is continued by its last row and column.
+        Sides that do not suit the network are continued as its `padding_mode` says, not by the
+        black border that the network itself would add, and cropped afterwards. An image that is too
+        small to be mirrored is continued by its last row and column.
         """
         height, width = x.shape[-2:]
-        multiple = self.descriptor.size_multiple
-        right, below = -width % multiple, -height % multiple
+        rows, columns = self.network.size_rule.fit(height, width)
+        right, below = columns - width, rows - height
         mirrors = right < width and below < height
         mode = self.network.padding_mode if mirrors else "replicate"
         padded = F.pad(x, (0, right, 0, below), mode=mode) if right or below else x
@@ -89,11 +104,7 @@ class RestorationModel(nn.Module):
 
         The rounding of the weights cannot be undone: load the model again for float32.
         """
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                module.to(dtype)
-            elif isinstance(module, nn.Linear):  # its bias, where it has one, is the scan's
-                module.weight.data = module.weight.data.to(dtype)
+        self.network.set_precision(dtype)
         self.precision = dtype
         return self
 
@@ -111,3 +122,12 @@ class RestorationModel(nn.Module):
         """Pool as far as training patches of this side reached; None pools globally."""
         self.network.set_local_pooling(train_size)
         return self
+
+    def _memory_per_megapixel(self, dtype: torch.dtype, device: torch.device) -> int:
+        """As `Descriptor.memory_per_megapixel`; the model itself stays as it is."""
+        parameter = next(self.parameters(), None)
+        lies_there = parameter is None or parameter.device.type == device.type
+        model = self
+        if dtype != self.precision or not lies_there:
+            model = copy.deepcopy(self).set_precision(dtype).to(device)
+        return round(bytes_per_pixel(model, self.network.size_rule, device) * 1e6)

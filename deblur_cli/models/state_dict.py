@@ -10,30 +10,45 @@ import torch
 from torch import Tensor
 
 from deblur_cli.errors import WeightsError
+from deblur_cli.models.file_kind import holds_pickle, holds_safetensors, refuse_other_kinds
 
-WRAPPERS = ("learner", "average", "state_dict", "params_ema", "params", "model", "model_state")
-PREFIXES = ("module.", "network.")
+WRAPPERS = (
+    *("learner", "average", "state_dict", "model_state_dict", "params_ema", "params-ema"),
+    *("params", "model", "model_state", "net", "netG", "generator"),
+)
+"""Names under which trainers keep the parameters, the preferred ones first."""
+
+PREFIXES = tuple(
+    f"{name}."
+    for name in ("module", "_orig_mod", "network", "model", "net", "net_g", "netG", "generator")
+)
+"""What trainers and wrapping modules put in front of every name."""
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
     """Read parameters by name, without the wrappers and prefixes that trainers add.
 
     Args:
-        path: a `.safetensors` file, or a `.pth`/`.pt`/`.ckpt` pickle, read with `weights_only`.
+        path: safetensors, or a pickle (`.pth`, `.pt`, `.ckpt`), read with `weights_only`; which
+            of them is seen from the content.
 
     Raises:
         WeightsError: the file is missing, damaged, no state dict, or would run code when read.
     """
     if not path.is_file():
         raise WeightsError("there is no such weights file", path=path)
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else read_pickle(path)
-    return unwrap(content, path)
+    refuse_other_kinds(path)
+    if path.suffix == ".safetensors" or holds_safetensors(path):
+        return unwrap(_read_safetensors(path), path)
+    if not holds_pickle(path):
+        raise WeightsError("is no checkpoint", path=path, remedy="safetensors or .pth is needed")
+    return unwrap(read_pickle(path), path)
 
 
 def unwrap(content: object, path: Path) -> dict[str, Tensor]:
     """Strip `{'state_dict': ...}`-like wrappers and `module.`-like prefixes."""
     while isinstance(content, dict) and (
-        wrapper := next((w for w in WRAPPERS if content.get(w) is not None), None)
+        wrapper := next((w for w in WRAPPERS if isinstance(content.get(w), dict)), None)
     ):
         content = content[wrapper]
     if not isinstance(content, dict) or not content:
@@ -42,10 +57,14 @@ def unwrap(content: object, path: Path) -> dict[str, Tensor]:
         isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()
     ):
         raise WeightsError("holds something else than named tensors", path=path)
-    for prefix in PREFIXES:
-        if all(key.startswith(prefix) for key in content):
-            content = {key[len(prefix) :]: value for key, value in content.items()}
+    while prefix := next((p for p in PREFIXES if _is_wrapped(content, p)), None):
+        content = {key[len(prefix) :]: value for key, value in content.items()}
     return content
+
+
+def _is_wrapped(state: Mapping[str, Tensor], prefix: str) -> bool:
+    """Whether all names have the prefix; before numbers it is a sequence of the network's own."""
+    return all(key.startswith(prefix) and not key[len(prefix) :][:1].isdigit() for key in state)
 
 
 def count_children(state: Mapping[str, Tensor], prefix: str) -> int:
@@ -83,5 +102,5 @@ def read_pickle(path: Path) -> object:
         raise WeightsError(
             "is damaged, or no checkpoint",
             path=path,
-            remedy="fetch it again; a safetensors file needs that suffix",
+            remedy="fetch it again",
         ) from error

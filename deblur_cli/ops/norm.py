@@ -25,21 +25,20 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
     Returns:
         (..., D) in the dtype of `x`.
     """
-    if not _kernel_takes(x, weight):
+    if weight.dtype != torch.float32 or x.shape[-1] % LANES or not kernel_takes(x):
         return F.layer_norm(x, weight.shape, weight, bias, eps)
     from deblur_cli.ops.cpu.norm import normalise
 
     return normalise(x, weight.contiguous(), bias.contiguous(), eps)
 
 
-def _kernel_takes(x: Tensor, weight: Tensor) -> bool:
-    """Whether the kernel, which has no gradient, can stand in."""
+def kernel_takes(x: Tensor) -> bool:
+    """Whether a kernel that has no gradient can stand in, and reads vectors of sixteen from `x`."""
     return (
         x.device.type == "cpu"
         and probe("cpu").name == "cpu"
         and x.dtype in (torch.float32, torch.bfloat16)
-        and weight.dtype == torch.float32
-        and x.shape[-1] % LANES == 0
+        and x.numel() % LANES == 0
         and x.numel() > 0
         and x.is_contiguous()
         and not torch.is_grad_enabled()

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import fnmatch
 import glob
 import os
 import stat
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deblur_cli.errors import ImageReadError, NothingToDoError, UsageError
 from deblur_cli.imaging.read import SUFFIXES, looks_like_image
 from deblur_cli.pipeline.events import Failed
-from deblur_cli.pipeline.ledger import LEDGER_FOLDER, results_in
+from deblur_cli.pipeline.filter import ANY_FOLDERS, Filter, fits
+from deblur_cli.pipeline.ledger import LEDGER_FOLDER, Ledger
 from deblur_cli.pipeline.paths import identity, is_folder, is_special, place
 
-_ANY_FOLDERS = "**"
+_EVERYTHING = Filter()
 _DEBRIS = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
 
 
@@ -27,7 +27,8 @@ class Source:
 
     Args:
         path: where it lies.
-        below: its place below an output folder (a bare name for a file that was named itself).
+        below: its place below an output folder: its path in the input folder, or in a list; a
+            bare name for a file that was named itself.
         folder: the input folder it was found in; None for a named file or a pattern's match.
     """
 
@@ -38,14 +39,23 @@ class Source:
 
 @dataclass(frozen=True)
 class Discovery:
-    """What the inputs mean: pictures, how many other files were passed over, what is missing."""
+    """What the inputs mean: pictures, how many other files were passed over, what is missing.
+
+    `left_out` is how many pictures the filter leaves out.
+    """
 
     sources: tuple[Source, ...]
     skipped: int
     missing: tuple[Failed, ...]
+    left_out: int = 0
 
 
-def discover(inputs: Iterable[str | Path], output: Path | None = None) -> Discovery:
+def discover(
+    inputs: Iterable[str | Path],
+    output: Path | None = None,
+    chosen: Filter = _EVERYTHING,
+    listed: Iterable[str] = (),
+) -> Discovery:
     """Find every picture, each once, in a stable order.
 
     Folders are searched to the bottom, symbolic links last and no folder twice. Files that are no
@@ -53,28 +63,35 @@ def discover(inputs: Iterable[str | Path], output: Path | None = None) -> Discov
     of this discovery; what is hidden or lies in `output` is ignored. A file named by itself always
     counts as a picture: whether it is one shows when it is read.
 
+    `listed` are more inputs; a relative path among them keeps its folders.
+
     Raises:
         NothingToDoError: there is no picture at all.
         UsageError: an input is an empty text.
         ImageWriteError: a ledger that may tell results from inputs cannot be read.
     """
-    search = _Search(output)
+    search = _Search(chosen, chosen.apart if output is None else (output, *chosen.apart))
     for given in inputs:
         search.add(str(given))
+    for given in listed:
+        search.add(given, keep_folders=True)
     if not search.found:
         raise _nothing_found(search)
     sources, results = _leave_out_results(tuple(search.found.values()))
-    return Discovery(sources, search.skipped + results, tuple(search.missing))
+    skipped, missing = search.skipped + results, tuple(search.missing)
+    return Discovery(sources, skipped, missing, len(search.left_out - search.found.keys()))
 
 
 @dataclass
 class _Search:
-    output: Path | None
+    chosen: Filter
+    apart: tuple[Path, ...]
     found: dict[Path, Source] = field(default_factory=dict)
     skipped: int = 0
+    left_out: set[Path] = field(default_factory=set)
     missing: list[Failed] = field(default_factory=list)
 
-    def add(self, given: str) -> None:
+    def add(self, given: str, keep_folders: bool = False) -> None:
         if not given:
             raise UsageError("an input is empty", remedy="check the variable or quotes it is from")
         path = Path(given)
@@ -89,23 +106,24 @@ class _Search:
         if stat.S_ISDIR(mode):
             self._add_folder(path)
         elif stat.S_ISREG(mode):
-            self._add(Source(path, Path(path.name)))
+            self._add(Source(path, _in_list(path) if keep_folders else Path(path.name)))
         else:
             self._miss("is not a regular file", path)
 
     def _add_folder(self, folder: Path) -> None:
-        for path in sorted(_files_below(folder, self.output, self._miss)):
+        depth = None if self.chosen.recursive else 0
+        for path in sorted(_files_below(folder, self.apart, self._miss, depth)):
             self._add_candidate(Source(path, path.relative_to(folder), folder))
 
     def _add_pattern(self, pattern: str) -> None:
         fixed = _fixed_part(pattern)
         wanted = Path(pattern).relative_to(fixed).parts
-        depth = None if _ANY_FOLDERS in wanted else len(wanted) - 1
+        depth = None if ANY_FOLDERS in wanted else len(wanted) - 1
         below = [
             path.relative_to(fixed)
-            for path in sorted(_files_below(fixed, self.output, _as_the_shell_does, depth))
+            for path in sorted(_files_below(fixed, self.apart, _as_the_shell_does, depth))
         ]
-        matches = [path for path in below if _fits(path.parts, wanted)]
+        matches = [path for path in below if fits(path.parts, wanted)]
         if not matches:
             self._miss("no file matches this pattern", Path(pattern))
         for match in matches:
@@ -120,8 +138,13 @@ class _Search:
             self.skipped += 1
 
     def _add(self, source: Source) -> None:
-        if not _is_debris(source.path):
-            self.found.setdefault(place(source.path), source)
+        if _is_debris(source.path):
+            return
+        where = place(source.path)
+        if self.chosen.takes(source.below):
+            self.found.setdefault(where, source)
+        else:
+            self.left_out.add(where)
 
     def _miss(self, problem: str, path: Path) -> None:
         self.missing.append(
@@ -131,12 +154,12 @@ class _Search:
 
 def _files_below(
     folder: Path,
-    output: Path | None,
+    apart: Iterable[Path],
     miss: Callable[[str, Path], None],
     depth: int | None = None,
 ) -> Iterator[Path]:
     """Files of the folder's own tree, then of those that its symbolic links lead to."""
-    seen = set() if output is None else {identity(output)} - {identity(folder)}
+    seen = {identity(path) for path in apart} - {identity(folder), None}
     tops = deque([folder])
 
     def report(error: OSError) -> None:
@@ -154,6 +177,11 @@ def _files_below(
             folders[:] = [] if is_deepest else _visible(folders)
             tops.extend(parent / name for name in folders if (parent / name).is_symlink())
             yield from (parent / name for name in _visible(files))
+
+
+def _in_list(path: Path) -> Path:
+    """A listed file's place below an output folder: with its folders, if they are surely below."""
+    return Path(path.name) if path.is_absolute() or ".." in path.parts else path
 
 
 def _visible(names: Iterable[str]) -> list[str]:
@@ -174,15 +202,6 @@ def _why_unreachable(error: OSError) -> str:
     return f"cannot be read: {error.strerror}"
 
 
-def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Whether a path fits a pattern, name by name."""
-    if not wanted:
-        return not parts
-    if wanted[0] == _ANY_FOLDERS:
-        return any(_fits(parts[start:], wanted[1:]) for start in range(len(parts) + 1))
-    return bool(parts) and fnmatch.fnmatch(parts[0], wanted[0]) and _fits(parts[1:], wanted[1:])
-
-
 def _fixed_part(pattern: str) -> Path:
     """The folders of a pattern before its first wildcard."""
     parts = Path(pattern).parts[:-1]
@@ -197,12 +216,17 @@ def _fixed_part(pattern: str) -> Path:
 def _leave_out_results(sources: tuple[Source, ...]) -> tuple[tuple[Source, ...], int]:
     """Drop pictures that an earlier run made from another one of them."""
     inputs = {place(source.path) for source in sources}
-    results: dict[Path, Path] = {}
-    for folder in {parent for path in inputs for parent in path.parents}:
-        if is_folder(folder / LEDGER_FOLDER):
-            results |= results_in(folder)
-    kept = tuple(source for source in sources if results.get(place(source.path)) not in inputs)
+    folders = {parent for path in inputs for parent in path.parents}
+    ledgers = [Ledger(folder) for folder in folders if is_folder(folder / LEDGER_FOLDER)]
+    kept = tuple(
+        source for source in sources if not _is_result(place(source.path), ledgers, inputs)
+    )
     return kept, len(sources) - len(kept)
+
+
+def _is_result(path: Path, ledgers: Iterable[Ledger], inputs: Container[Path]) -> bool:
+    made_from = (ledger.source_of(path) for ledger in ledgers)
+    return any(source in inputs and source != path for source in made_from)
 
 
 def _nothing_found(search: _Search) -> NothingToDoError:
@@ -212,7 +236,10 @@ def _nothing_found(search: _Search) -> NothingToDoError:
     if search.missing:
         paths = ", ".join(str(failed.source) for failed in search.missing)
         return NothingToDoError(f"none of these can be read: {paths}", remedy="check the paths")
+    passed_over = f"{search.skipped} other files were passed over"
+    if search.left_out:
+        passed_over += f", --include and --exclude left out {len(search.left_out)} pictures"
     return NothingToDoError(
-        f"there is no image among the inputs ({search.skipped} other files were passed over)",
+        f"there is no image among the inputs ({passed_over})",
         remedy="name image files, or folders that hold some",
     )

@@ -25,6 +25,8 @@ class Restored:
         redone: tiles that were computed again in float32.
         kept: tiles that were left as the input.
         warnings: what the user should know about this picture.
+        read_seconds: time for reading and decoding the input.
+        write_seconds: time for encoding and writing the result.
     """
 
     source: Path
@@ -38,6 +40,23 @@ class Restored:
     redone: int
     kept: int
     warnings: tuple[str, ...]
+    read_seconds: float = 0.0
+    write_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class LeftSharp:
+    """A picture needs no restoration; its result is complete, and shows what the input does.
+
+    Args:
+        source: the input.
+        target: the result.
+        score: how sharp it is, by `deblur_cli.imaging.sharpness`.
+    """
+
+    source: Path
+    target: Path
+    score: float
 
 
 @dataclass(frozen=True)
@@ -65,7 +84,18 @@ class DeviceLost:
     problem: str
 
 
-Event: TypeAlias = Restored | AlreadyDone | Failed
+@dataclass(frozen=True)
+class Waiting:
+    """What is left is in the hands of other processes; should they die, this one takes it over.
+
+    Args:
+        pictures: how many.
+    """
+
+    pictures: int
+
+
+Event: TypeAlias = Restored | LeftSharp | AlreadyDone | Failed
 """How a picture ended."""
 
 
@@ -79,11 +109,16 @@ class Planned:
     source_bytes: int
 
 
+Told: TypeAlias = Event | DeviceLost | Waiting | Planned
+"""Anything that a batch tells of."""
+
+
 @dataclass
 class Tally:
     """How many pictures ended how; `unreadable` is the part of `failed` that could not be read."""
 
     restored: int = 0
+    left_sharp: int = 0
     already_done: int = 0
     failed: int = 0
     unreadable: int = 0
@@ -95,6 +130,8 @@ class Tally:
                 self.already_done += 1
             case Restored() | Planned():
                 self.restored += 1
+            case LeftSharp():
+                self.left_sharp += 1
             case Failed(error=error):
                 self.failed += 1
                 self.unreadable += isinstance(error, ImageReadError)
@@ -102,7 +139,7 @@ class Tally:
     @property
     def ended(self) -> int:
         """Pictures that are through, one way or another."""
-        return self.restored + self.already_done + self.failed
+        return self.restored + self.left_sharp + self.already_done + self.failed
 
     @property
     def exit_code(self) -> int:

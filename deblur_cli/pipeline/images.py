@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-import errno
-import os
+import random
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deblur_cli.errors import DeblurError, DeviceError, ImageWriteError, RestoreError
-from deblur_cli.imaging.photo import Photo
-from deblur_cli.imaging.read import read_photo
-from deblur_cli.imaging.write import write_photo
+from deblur_cli.errors import DeblurError, DeviceError
+from deblur_cli.imaging.convert import with_depth
+from deblur_cli.imaging.photo import Image, Photo
+from deblur_cli.imaging.provenance import signed, stripped
 from deblur_cli.pipeline.events import (
     AlreadyDone,
     DeviceLost,
     Event,
     Failed,
+    LeftSharp,
     Planned,
     Restored,
+    Waiting,
 )
-from deblur_cli.pipeline.ledger import Fingerprint, Ledger, Verdict, settings_hash
+from deblur_cli.pipeline.formats import same_format
+from deblur_cli.pipeline.ledger import Verdict, settings_hash
+from deblur_cli.pipeline.ledgers import Ledgers
+from deblur_cli.pipeline.pictures import Picture, read_picture
 from deblur_cli.pipeline.plan import Job
+from deblur_cli.pipeline.problems import (
+    described,
+    means_loss,
+    require_folder,
+    require_same,
+    says_disk_full,
+)
+from deblur_cli.pipeline.records import Fingerprint
+from deblur_cli.pipeline.results import give_times, put_copy, put_photo
+from deblur_cli.pipeline.sheet import write_missing_sheet, write_sheet
 from deblur_cli.pipeline.stages import WorkerLostError, overlapped
+from deblur_cli.pipeline.treatment import Conduct, Treatment
 
 if TYPE_CHECKING:
     from deblur_cli.inference.engine import Deblurrer
@@ -37,19 +52,19 @@ _ACTIONS = {
     Verdict.DONE: "already-done",
     Verdict.IN_THE_WAY: "replace",
 }
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    source_file: Fingerprint
-    photo: Photo
+_RESTORE_ALL, _AS_USUAL = Treatment(), Conduct()
+_WAIT_SECONDS = 0.2, 0.6
+"""Chosen anew each time, so that processes which wait for one another's pictures part ways."""
 
 
 @dataclass(frozen=True)
 class _Result:
+    """A picture to be written; `seen` is what the network got and gave, as the sheet shows it."""
+
     source_file: Fingerprint
     photo: Photo
-    event: Restored
+    event: Restored | LeftSharp
+    seen: tuple[Image, Image] | None
 
 
 class Batch:
@@ -58,113 +73,160 @@ class Batch:
     Args:
         fleet: by the names of their devices, deblurrers of equal settings: the network with its
             dtype and tiles on each device.
-        strength: 0 leaves the pictures as they are, 1 takes the network's result.
-        overwrite: replace files that stand at the place of a result. What an earlier run completed
-            from the same inputs with the same settings is kept all the same.
+        treatment: what is done to each picture besides.
+        conduct: how the batch goes about it.
     """
 
     def __init__(
-        self, fleet: Mapping[str, Deblurrer], strength: float = 1.0, overwrite: bool = False
+        self,
+        fleet: Mapping[str, Deblurrer],
+        treatment: Treatment = _RESTORE_ALL,
+        conduct: Conduct = _AS_USUAL,
     ) -> None:
         self._fleet = fleet
-        self._strength = strength
-        self._overwrite = overwrite
-        (self._settings,) = {
-            settings_hash({**deblurrer.settings, "strength": strength})
+        self._treatment = treatment
+        self._conduct = conduct
+        (settings,) = {
+            settings_hash({**deblurrer.settings, **treatment.settings})
             for deblurrer in fleet.values()
         }
-        self._ledgers: dict[Path, Ledger] = {}
+        self._ledgers = Ledgers(settings, conduct.overwrite)
         self._lost: deque[DeviceLost] = deque()
+        self._without: set[str] = set()
         self._disk_full = False
+        self.in_hand: set[Path] = set()
+        """Inputs that are being read, restored or written now; for others to look at."""
+
+    def choose(
+        self, jobs: Iterable[Job], *, failed_only: bool = False, limit: int | None = None
+    ) -> tuple[Job, ...]:
+        """Those jobs whose last run failed, and of these no more than `limit` that are not done."""
+        jobs = tuple(jobs)
+        self._ledgers.open(jobs)
+        if failed_only:
+            jobs = tuple(job for job in jobs if self._ledgers.has_failed(job))
+        if limit is None:
+            return jobs
+        undone = [place for place, job in enumerate(jobs) if not self._ledgers.is_done(job)]
+        return jobs if len(undone) <= limit else jobs[: undone[limit]]
 
     def preview(self, jobs: Iterable[Job]) -> Iterator[Planned | Failed]:
         """What `run` would do with each job, without doing it."""
         jobs = tuple(jobs)
-        self._open_ledgers(jobs)
+        self._ledgers.open(jobs)
         for job in jobs:
             try:
                 source_bytes = Fingerprint.of(job.source).size
-                action = _ACTIONS[self._allowed_verdict(job)]
+                verdict = self._ledgers.verdict(job)
             except DeblurError as error:
                 yield Failed(job.source, error)
             else:
-                yield Planned(job.source, job.target, action, source_bytes)
+                if job.in_place and verdict is Verdict.FREE:
+                    verdict = Verdict.IN_THE_WAY
+                yield Planned(job.source, job.target, _ACTIONS[verdict], source_bytes)
 
-    def run(self, jobs: Iterable[Job], stop: threading.Event) -> Iterator[Event | DeviceLost]:
+    def run(
+        self, jobs: Iterable[Job], stop: threading.Event
+    ) -> Iterator[Event | DeviceLost | Waiting]:
         """Restore every job and yield how each ended, and which devices stopped working.
 
-        Setting `stop` ends the batch after the pictures in hand, and so does a full disk: no other
-        result could be written.
+        Jobs that other processes have in hand come last: they are waited for, and done if those
+        processes leave them. Setting `stop` ends the batch after the pictures in hand, and so does
+        a full disk: no other result could be written.
 
         Raises:
             ImageWriteError: an output folder cannot be made or written to, or its ledger cannot be
                 read; nothing was done.
             DeviceError: pictures remain, and no device works any more.
         """
-        jobs = tuple(jobs)
-        for folder in {job.folder for job in jobs}:
-            _require_folder(folder)
-        self._open_ledgers(jobs)
+        upcoming = tuple(jobs)
+        for folder in {job.folder for job in upcoming}:
+            require_folder(folder)
+        self._ledgers.open(upcoming)
 
         def stopped() -> bool:
             return stop.is_set() or self._disk_full
 
-        workers = [partial(self._restore, *on_device) for on_device in self._fleet.items()]
-        stages = overlapped(jobs, self._load, workers, self._store, stop=stopped)
-        remaining = len(jobs)
+        remaining, is_waiting = len(upcoming), False
         try:
-            for outcome in stages:
-                remaining -= 1
-                while self._lost:
-                    yield self._lost.popleft()
-                if outcome.value is not None:
-                    yield outcome.value
-                elif outcome.error is not None:
-                    source = outcome.item.source
-                    yield Failed(source, _described(outcome.error, source))
+            self._ledgers.sweep()
+            while upcoming and not stopped() and self._without != self._fleet.keys():
+                held: list[Job] = []
+                remaining -= yield from self._round(self._ledgers.free(upcoming, held), stopped)
+                upcoming = tuple(held)
+                if held and not stopped():
+                    if not is_waiting:
+                        yield Waiting(len(held))
+                    is_waiting = True
+                    stop.wait(random.uniform(*_WAIT_SECONDS))
+            self._ledgers.sweep()
         finally:
-            stages.close()
-            for ledger in self._ledgers.values():
-                ledger.close()
+            self._ledgers.close()
         if remaining and not stopped():
             raise DeviceError("no device is left that works", remedy="the same command resumes")
 
-    def _open_ledgers(self, jobs: Iterable[Job]) -> None:
-        self._ledgers = {folder: Ledger(folder) for folder in {job.folder for job in jobs}}
+    def _round(
+        self, jobs: Iterable[Job], stopped: Callable[[], bool]
+    ) -> Generator[Event | DeviceLost, None, int]:
+        """Do jobs; returns how many ended."""
+        working = [device for device in self._fleet if device not in self._without]
+        workers = [partial(self._restore, device, self._fleet[device]) for device in working]
+        stages = overlapped(jobs, self._load, workers, self._store, stop=stopped)
+        ended = 0
+        try:
+            for outcome in stages:
+                ended += 1
+                self.in_hand.discard(outcome.item.source)
+                while self._lost:
+                    yield self._lost.popleft()
+                if outcome.error is not None:
+                    yield self._fail(outcome.item, outcome.error)
+                elif outcome.value is not None:
+                    self._ledgers.release(outcome.item)
+                    yield outcome.value
+        finally:
+            stages.close()
+        return ended
 
-    def _allowed_verdict(self, job: Job) -> Verdict:
-        """What stands in the result's place; raises `ImageWriteError` if it must stay."""
-        ledger = self._ledgers[job.folder]
-        verdict = ledger.verdict(job.source, job.target, self._settings)
-        if verdict is Verdict.IN_THE_WAY:
-            ledger.refresh()
-            verdict = ledger.verdict(job.source, job.target, self._settings)
-        if verdict is Verdict.IN_THE_WAY and not self._overwrite:
-            raise ImageWriteError(
-                "exists, and is not the result of this input with these settings",
-                path=job.target,
-                remedy="--overwrite replaces it, -o writes elsewhere",
-            )
-        return verdict
+    def _fail(self, job: Job, error: Exception) -> Failed:
+        failed = Failed(job.source, described(error, job.source))
+        self._ledgers.fail(job, failed.error)
+        return failed
 
-    def _load(self, job: Job) -> _Loaded | AlreadyDone:
-        source_file = Fingerprint.of(job.source)
-        if self._allowed_verdict(job) is Verdict.DONE:
+    def _load(self, job: Job) -> Picture | AlreadyDone:
+        self.in_hand.add(job.source)
+        if self._ledgers.verdict(job) is Verdict.DONE:
+            self._make_up(job)
             return AlreadyDone(job.source, job.target)
-        return _Loaded(source_file, read_photo(job.source))
+        return read_picture(job, self._treatment, self._conduct.max_pixels)
+
+    def _make_up(self, job: Job) -> None:
+        """What an earlier run was not asked for besides the result, or could not do any more."""
+        if job.in_place:
+            return
+        write_missing_sheet(job)
+        if self._conduct.preserve_times:
+            give_times(job.target, job.source.stat())
 
     def _restore(
-        self, device: str, deblurrer: Deblurrer, job: Job, loaded: _Loaded | AlreadyDone
+        self, device: str, deblurrer: Deblurrer, job: Job, loaded: Picture | AlreadyDone
     ) -> _Result | AlreadyDone:
         if isinstance(loaded, AlreadyDone):
             return loaded
+        rendition = loaded.rendition
+        if loaded.score is not None:
+            left = LeftSharp(job.source, job.target, loaded.score)
+            photo = with_depth(rendition.photo, loaded.dtype)
+            seen = self._to_show(job, rendition.pixels, rendition.pixels)
+            return _Result(loaded.source_file, photo, left, seen)
         started = time.perf_counter()
         try:
-            restoration = deblurrer.restore(loaded.photo.pixels, strength=self._strength)
+            restoration = deblurrer.restore(rendition.pixels, strength=self._treatment.strength)
         except Exception as error:
-            if not _means_loss(error, device):
+            if not means_loss(error, device):
                 raise
             problem = str(error).partition("\n")[0]
+            self._without.add(device)
             self._lost.append(DeviceLost(device, job.source, problem))
             raise WorkerLostError(f"{device} stopped working: {problem}") from error
         height, width = restoration.image.shape[:2]
@@ -179,9 +241,12 @@ class Batch:
             tiles=restoration.tiles,
             redone=restoration.redone,
             kept=restoration.kept,
-            warnings=(*loaded.photo.notes, *restoration.warnings),
+            warnings=(*rendition.photo.notes, *restoration.warnings),
+            read_seconds=loaded.seconds,
         )
-        return _Result(loaded.source_file, loaded.photo.with_pixels(restoration.image), event)
+        photo = with_depth(rendition.restored(restoration.image), loaded.dtype)
+        seen = self._to_show(job, rendition.pixels, restoration.image)
+        return _Result(loaded.source_file, photo, event, seen)
 
     def _store(self, job: Job, result: _Result | AlreadyDone) -> Event:
         if isinstance(result, AlreadyDone):
@@ -189,70 +254,53 @@ class Batch:
         try:
             return self._write(job, result)
         except Exception as error:
-            self._disk_full = self._disk_full or _says_disk_full(error)
+            self._disk_full = self._disk_full or says_disk_full(error)
             raise
 
     def _write(self, job: Job, result: _Result) -> Event:
-        if self._allowed_verdict(job) is Verdict.DONE:  # by another process, meanwhile
+        if self._ledgers.verdict(job) is Verdict.DONE:  # by another process, meanwhile
             return AlreadyDone(job.source, job.target)
-        ledger = self._ledgers[job.folder]
-        _require_folder(job.target.parent)
-        begun = ledger.begin(job.source, result.source_file, job.target, self._settings)
+        require_same(job, result.source_file)
+        if isinstance(result.event, LeftSharp) and job.in_place:
+            return result.event
+        require_folder(job.target.parent)
+        if result.seen is not None:
+            self._show(job, result.event, *result.seen)
+        source = job.source.stat()
+        begun = self._ledgers.begin(job, result.source_file)
+        started = time.perf_counter()
         try:
-            write_photo(job.target, result.photo)
+            self._put(job, result)
         except Exception:
-            ledger.abandon(begun)
+            self._ledgers.abandon(job, begun)
             raise
-        ledger.finish(begun, job.target)
+        self._ledgers.finish(job, begun)
+        if self._conduct.preserve_times:
+            give_times(job.target, source)
+        if isinstance(result.event, Restored):
+            return replace(result.event, write_seconds=time.perf_counter() - started)
         return result.event
 
+    def _to_show(self, job: Job, before: Image, after: Image) -> tuple[Image, Image] | None:
+        is_wanted = job.sheet is not None or self._conduct.witness is not None
+        return (before, after) if is_wanted else None
 
-def _require_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OSError as error:
-        raise ImageWriteError(
-            f"results cannot be written there: {error.strerror}",
-            path=folder,
-            remedy="choose another folder with -o",
-        ) from error
+    def _show(self, job: Job, event: Restored | LeftSharp, before: Image, after: Image) -> None:
+        if job.sheet is not None:
+            write_sheet(job.sheet, before, after)
+        if self._conduct.witness is not None and isinstance(event, Restored):
+            self._conduct.witness(job.source, before, after)
 
+    def _put(self, job: Job, result: _Result) -> None:
+        is_copy = same_format(job.source.suffix, job.target.suffix) and self._treatment.keeps_file
+        if isinstance(result.event, LeftSharp) and is_copy:
+            put_copy(job, result.source_file)
+        else:
+            put_photo(job, self._marked(result), result.source_file)
 
-def _says_disk_full(error: Exception) -> bool:
-    cause = error.__cause__
-    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-def _means_loss(error: Exception, device: str) -> bool:
-    """Whether the device will not work again, rather than this picture being the trouble."""
-    if isinstance(error, DeblurError):
-        return isinstance(error, DeviceError)
-    from deblur_cli.inference.device import still_works
-
-    return not still_works(device)
-
-
-def _described(error: Exception, source: Path) -> DeblurError:
-    """The error as the user is told of it, with the file's name; one made from another keeps it."""
-    described: DeblurError
-    match error:
-        case RestoreError(path=None):
-            described = RestoreError(error.problem, path=source, remedy=error.remedy)
-        case DeblurError():
-            return error
-        case WorkerLostError():
-            described = DeviceError(str(error), path=source, remedy="the same command resumes")
-        case MemoryError():
-            described = RestoreError(
-                "there is not enough memory for it", path=source, remedy="lower --max-memory"
-            )
-        case _:
-            described = RestoreError(
-                f"unexpected {type(error).__name__}: {error}",
-                path=source,
-                remedy="DEBLUR_DEBUG=1 shows where it happened",
-            )
-    described.__cause__ = error
-    return described
+    def _marked(self, result: _Result) -> Photo:
+        """The photo with what it shall say of where it comes from."""
+        if self._treatment.strip:
+            return stripped(result.photo)
+        is_ours = self._conduct.software and isinstance(result.event, Restored)
+        return signed(result.photo, self._conduct.software) if is_ours else result.photo

@@ -1,9 +1,16 @@
 """The ledger of an output folder: what was made there, from which input, with which settings.
 
 It lies in `<output folder>/.deblur/`, one file of JSON lines per process, so that processes never
-share a file and need no lock. Each result has two lines: `begun`, on the disk before the file
-appears, and `done`. Wherever a process dies, the next one can tell a complete result of the same
-settings from a file that somebody else put there; a torn last line is ignored.
+share a file and need no lock. Each result has three lines: `claimed`, by which other processes know
+that it is in hand; a record that it was begun, on the disk before the file appears; and one that it
+is done. A picture that fails has one that says why. Wherever a process dies, the next one can tell
+a complete result of the same settings from a file that somebody else put there; a torn line is
+ignored.
+
+Of two processes that claim the same result, each sees the other's claim or at least one of them
+does, and who sees one withdraws; the claims of the dead count for nothing. A drive that shows what
+others have written only later can make two processes restore one picture, which is no harm: both
+results are the same, and each appears under its name at once.
 """
 
 from __future__ import annotations
@@ -11,71 +18,36 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import socket
 import threading
 import time
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any, TextIO
 
-from deblur_cli.errors import ImageReadError, ImageWriteError
+from deblur_cli.errors import ImageWriteError
+from deblur_cli.imaging.atomic import sweep
+from deblur_cli.pipeline.journal import Journal, Page
 from deblur_cli.pipeline.paths import is_regular_file, place
+from deblur_cli.pipeline.processes import Process
+from deblur_cli.pipeline.records import (
+    Claim,
+    Entry,
+    Failure,
+    Fingerprint,
+    Record,
+    Release,
+    key_of,
+    kind_and_key,
+    line_of,
+    name_of,
+    parsed,
+    time_of,
+)
 
 LEDGER_FOLDER = ".deblur"
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """What tells one version of a file from another without reading it: bytes and nanoseconds."""
-
-    size: int
-    mtime_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> Fingerprint:
-        """Fingerprint of a file; raises `ImageReadError` where there is none."""
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise ImageReadError(f"cannot be read: {error.strerror}", path=path) from error
-        return cls(status.st_size, status.st_mtime_ns)
-
-
-@dataclass(frozen=True)
-class Record:
-    """One line: a result that was begun, and its size in bytes once it was done.
-
-    `target` is relative to the output folder, `source` likewise where that is possible.
-    `replaces` is the file that lay there before, so that it is never mistaken for the result.
-    """
-
-    target: str
-    source: str
-    source_file: Fingerprint
-    settings: str
-    replaces: Fingerprint | None
-    result_size: int | None
-    time: float
-
-    def to_line(self) -> str:
-        """The record as one line of JSON."""
-        return json.dumps(asdict(self)) + "\n"
-
-    @classmethod
-    def from_line(cls, line: str) -> Record | None:
-        """The record in one line, or None when the line is torn."""
-        try:
-            fields: dict[str, Any] = json.loads(line)
-            fields["source_file"] = Fingerprint(**fields["source_file"])
-            if fields["replaces"] is not None:
-                fields["replaces"] = Fingerprint(**fields["replaces"])
-            return cls(**fields)
-        except (ValueError, TypeError, KeyError):
-            return None
+_TICK = 1e-3
 
 
 class Verdict(Enum):
@@ -86,43 +58,61 @@ class Verdict(Enum):
     IN_THE_WAY = "another file is there"
 
 
+@dataclass(frozen=True)
+class InHand:
+    """A result that a process has claimed or begun and not ended; whether that one still runs."""
+
+    target: Path
+    process: Process | None
+    is_at_work: bool
+    time: float
+
+
 def settings_hash(settings: Mapping[str, object]) -> str:
     """SHA-256 of everything that decides the pixels of a result."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
-def results_in(folder: Path) -> dict[Path, Path]:
-    """Places of the results recorded in an output folder, each with that of its input."""
-    return {
-        place(folder / record.target): place(folder / record.source)
-        for file in _files_in(folder)
-        for record in _read_records(file)
-    }
-
-
 class Ledger:
     """The ledger of one output folder, for all threads of one process.
 
-    Nothing is written before `begin`.
+    Nothing is written before `claim` or `begin`. Raises `ImageWriteError` when what others wrote
+    cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._file: TextIO | None = None
-        self._latest: dict[str, Record] = {}
-        self._sizes_read: dict[Path, int] = {}
-        self._lock = threading.Lock()
+        self._base = os.path.realpath(folder)
+        self._prefixes: dict[Path, str] = {}
+        self._journal: Journal | None = None
+        self._pages: dict[Path, Page] = {}
+        self._latest: dict[bytes, dict[bytes, bytes]] = {Record.KIND: {}, Failure.KIND: {}}
+        self._claimed: set[bytes] = set()
+        self._lock = threading.RLock()
         self.refresh()
 
     def refresh(self) -> None:
         """Take in what other processes have recorded meanwhile."""
         with self._lock:
-            for file in _files_in(self.folder):
-                size = file.stat().st_size
-                if self._sizes_read.get(file) != size:
-                    for record in _read_records(file):
-                        self._remember(record)
-                    self._sizes_read[file] = size
+            mine = None if self._journal is None else self._journal.path
+            for path in sorted((self.folder / LEDGER_FOLDER).glob("*.jsonl")):
+                page = self._pages.setdefault(path, Page(path))
+                if path != mine and not page.has_ended:
+                    for kind, key, line in page.news():
+                        self._remember(kind, key, line)
+
+    def record(self, target: Path) -> Record | None:
+        """The latest that was recorded of a result."""
+        return parsed(Record, self._line(Record, self._key(target)))
+
+    def failure(self, target: Path) -> Failure | None:
+        """Why a result could not be made, if that is the last that is known of it."""
+        return self._failure(self._key(target))
+
+    def source_of(self, target: Path) -> Path | None:
+        """The place of the input that a result was made from, if the ledger knows it."""
+        record = self.record(target)
+        return None if record is None else place(self.folder / record.source)
 
     def verdict(self, source: Path, target: Path, settings: str) -> Verdict:
         """Whether `target` may be made, is made already, or is somebody else's.
@@ -131,105 +121,203 @@ class Ledger:
         """
         if not os.path.lexists(target):
             return Verdict.FREE
-        record = self._latest.get(self._name(target))
+        record = self.record(target)
         if record is None or not is_regular_file(target):
             return Verdict.IN_THE_WAY
         same = record.settings == settings and record.source_file == Fingerprint.of(source)
-        return Verdict.DONE if same and _is_complete(target, record) else Verdict.IN_THE_WAY
+        return Verdict.DONE if same and is_complete(target, record) else Verdict.IN_THE_WAY
+
+    def verdict_in_place(self, target: Path, settings: str) -> Verdict:
+        """Whether a picture may be replaced by its result, was already, or has changed since then.
+
+        Raises `ImageReadError` when the picture cannot be looked at.
+        """
+        record = self.record(target)
+        if record is None or record.replaces == Fingerprint.of(target):
+            return Verdict.FREE
+        is_done = record.settings == settings and is_complete(target, record)
+        return Verdict.DONE if is_done else Verdict.IN_THE_WAY
+
+    def claim(self, target: Path, beside: Iterable[Path] = ()) -> bool:
+        """Whether no other process has a result in hand; from now on this one has.
+
+        A claim that the disk has no space for is none, and shows when the result is written.
+        `beside` are other files that come with the result.
+        """
+        key = self._key(target)
+        self.refresh()
+        if self._has_rival(key):
+            return False
+        claim = Claim(name_of(key), [self._name(path) for path in beside], self._now(key))
+        with suppress(ImageWriteError):
+            self._append(claim)
+            self._claimed.add(key)
+        self.refresh()
+        if self._has_rival(key):
+            self.release(target)
+            return False
+        return True
+
+    def release(self, target: Path) -> None:
+        """Have a result in hand no more, if nothing was recorded that says so."""
+        key = self._key(target)
+        if key in self._claimed:
+            self._claimed.discard(key)
+            with suppress(ImageWriteError):
+                self._append(Release(name_of(key), self._now(key)))
 
     def begin(self, source: Path, source_file: Fingerprint, target: Path, settings: str) -> Record:
         """Record that `target` is about to appear; raises `ImageWriteError`."""
         record = Record(
             target=self._name(target),
-            source=_relative(source, self.folder),
+            source=self._name(source),
             source_file=source_file,
             settings=settings,
             replaces=Fingerprint.of(target) if is_regular_file(target) else None,
             result_size=None,
-            time=time.time(),
+            time=self._now(self._key(target)),
         )
         self._append(record)
         return record
 
     def finish(self, begun: Record, target: Path) -> None:
         """Record that `target` is complete; raises `ImageWriteError`."""
-        result_size = target.stat().st_size
-        self._append(replace(begun, result_size=result_size, time=time.time()))
+        self._end(replace(begun, result_size=target.stat().st_size))
 
     def abandon(self, begun: Record) -> None:
         """Record, if the disk allows it, that the result will not appear after all."""
         with suppress(ImageWriteError):
-            self._append(replace(begun, settings="", time=time.time()))
+            self._end(replace(begun, settings=""))
+
+    def fail(self, source: Path, target: Path, code: str, message: str) -> None:
+        """Record, if the disk allows it, why a result could not be made."""
+        key = self._key(target)
+        failure = Failure(name_of(key), self._name(source), code, message, self._now(key))
+        with suppress(ImageWriteError):
+            self._append(failure)
+            self._claimed.discard(key)
+
+    def records(self) -> Iterator[tuple[Path, Record]]:
+        """The latest that was recorded of every result."""
+        for key, line in self._latest[Record.KIND].items():
+            record = parsed(Record, line)
+            if record is not None:
+                yield self._target(key), record
+
+    def failures(self) -> Iterator[tuple[Path, Failure]]:
+        """The results that could not be made, where that is the last that is known of them."""
+        for key in self._latest[Failure.KIND]:
+            failure = self._failure(key)
+            if failure is not None:
+                yield self._target(key), failure
+
+    def in_hand(self) -> Iterator[InHand]:
+        """What other processes have in hand, or had when they died."""
+        now = self._drive_time()
+        for page in self._pages.values():
+            if page.in_hand:
+                works = page.is_at_work(now)
+                for key, line in page.in_hand.items():
+                    yield InHand(self._target(key), page.process, works, time_of(line))
+
+    def sweep(self) -> None:
+        """Remove what processes that died left half-written."""
+        now, litter = self._drive_time(), dict[Path, set[str]]()
+        for page in self._pages.values():
+            if page.in_hand and page.process is not None and not page.is_at_work(now):
+                for key, line in page.in_hand.items():
+                    claim = parsed(Claim, line)
+                    beside = map(self._place, claim.beside if claim is not None else ())
+                    for path in (self._target(key), *beside):
+                        litter.setdefault(path.parent, set()).add(page.process.owner)
+        for folder, owners in litter.items():
+            sweep(folder, owners)
 
     def close(self) -> None:
-        """Close this process's file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _name(self, target: Path) -> str:
-        return _relative(target, self.folder)
-
-    def _remember(self, record: Record) -> None:
-        known = self._latest.get(record.target)
-        if known is None or known.time <= record.time:
-            self._latest[record.target] = record
-
-    def _append(self, record: Record) -> None:
+        """Close this process's file; what it still has in hand is free for others."""
         with self._lock:
-            self._write(record)
-            self._remember(record)
+            if self._journal is not None:
+                self._journal.close()
+                self._journal = None
+            self._claimed.clear()
 
-    def _write(self, record: Record) -> None:
-        try:
-            if self._file is None:
-                self._file = _new_file(self.folder)
-            self._file.write(record.to_line())
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise ImageWriteError(
-                f"the ledger cannot be written: {error.strerror}",
-                path=self.folder / LEDGER_FOLDER,
-                remedy="free some space or choose another folder with -o",
-            ) from error
+    def _name(self, path: Path) -> str:
+        """A file's name in the ledger: its path relative to the output folder, where it has one."""
+        prefix = self._prefixes.get(path.parent)
+        if prefix is None:
+            folder = os.path.realpath(path.parent)
+            with suppress(ValueError):  # another drive on Windows
+                folder = os.path.relpath(folder, self._base)
+            prefix = "" if folder == os.curdir else f"{Path(folder).as_posix().rstrip('/')}/"
+            self._prefixes[path.parent] = prefix
+        return prefix + path.name
+
+    def _key(self, target: Path) -> bytes:
+        return key_of(self._name(target))
+
+    def _place(self, name: str) -> Path:
+        return self.folder / name
+
+    def _target(self, key: bytes) -> Path:
+        return self._place(name_of(key))
+
+    def _line(self, kind: type[Record | Failure], key: bytes) -> bytes | None:
+        return self._latest[kind.KIND].get(key)
+
+    def _failure(self, key: bytes) -> Failure | None:
+        line = self._line(Failure, key)
+        record = parsed(Record, self._line(Record, key)) if line is not None else None
+        if record is not None and record.result_size is not None and record.time > time_of(line):
+            return None
+        return parsed(Failure, line)
+
+    def _has_rival(self, key: bytes) -> bool:
+        now = self._drive_time()
+        return any(key in page.in_hand and page.is_at_work(now) for page in self._pages.values())
+
+    def _drive_time(self) -> float:
+        """Now by the clock of the drive, as far as this process has a file there to tell it by."""
+        with suppress(OSError):
+            if self._journal is not None:
+                return self._journal.path.stat().st_mtime
+        return time.time()
+
+    def _now(self, key: bytes) -> float:
+        """Now, but later than anything recorded, however the clocks of the machines differ."""
+        known = (self._line(kind, key) for kind in (Record, Failure))
+        return max(time.time(), *(time_of(line) + _TICK for line in known))
+
+    def _remember(self, kind: bytes, key: bytes, line: bytes) -> None:
+        latest = self._latest.get(kind)
+        if latest is not None:
+            known = latest.get(key)
+            if known is None or time_of(known) <= time_of(line):
+                latest[key] = line
+
+    def _end(self, record: Record) -> None:
+        key = key_of(record.target)
+        self._append(replace(record, time=self._now(key)))
+        self._claimed.discard(key)
+
+    def _append(self, entry: Entry) -> None:
+        line = line_of(entry)
+        with self._lock:
+            try:
+                if self._journal is None:
+                    self._journal = Journal(self.folder / LEDGER_FOLDER)
+                self._journal.append(line)
+            except OSError as error:
+                raise ImageWriteError(
+                    f"the ledger cannot be written: {error.strerror}",
+                    path=self.folder / LEDGER_FOLDER,
+                    remedy="free some space or choose another folder with -o",
+                ) from error
+            self._remember(*kind_and_key(line), line)
 
 
-def _new_file(folder: Path) -> TextIO:
-    ledger_folder = folder / LEDGER_FOLDER
-    ledger_folder.mkdir(parents=True, exist_ok=True)
-    name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.jsonl"
-    return (ledger_folder / name).open("x", encoding="utf-8")
-
-
-def _files_in(folder: Path) -> list[Path]:
-    return sorted((folder / LEDGER_FOLDER).glob("*.jsonl"))
-
-
-def _read_records(file: Path) -> Iterator[Record]:
-    try:
-        text = file.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise ImageWriteError(
-            f"the ledger cannot be read: {error.strerror}",
-            path=file,
-            remedy="make it readable, or choose another folder with -o",
-        ) from error
-    for line in text.splitlines():
-        record = Record.from_line(line)
-        if record is not None:
-            yield record
-
-
-def _is_complete(target: Path, record: Record) -> bool:
+def is_complete(target: Path, record: Record) -> bool:
+    """Whether the file at `target` is the result of a record; raises `ImageReadError`."""
     found = Fingerprint.of(target)
     if record.result_size is None:
         return found != record.replaces
     return found.size == record.result_size
-
-
-def _relative(path: Path, base: Path) -> str:
-    try:
-        return Path(os.path.relpath(place(path), base.resolve())).as_posix()
-    except ValueError:  # another drive on Windows
-        return place(path).as_posix()

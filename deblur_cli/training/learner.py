@@ -12,7 +12,8 @@ from deblur_cli.models import RestorationModel
 from deblur_cli.training.averaging import WeightAverage
 from deblur_cli.training.distributed import Ranks
 from deblur_cli.training.losses import Criterion
-from deblur_cli.training.recipe import Optimiser, Recipe
+from deblur_cli.training.optimisers import make_optimiser
+from deblur_cli.training.recipe import Recipe
 from deblur_cli.training.tally import floored_gain
 
 
@@ -29,7 +30,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Learner:
-    """A network with its optimiser; nothing here waits for the device."""
+    """A network with its optimiser; nothing here but Muon waits for the device."""
 
     model: RestorationModel
     criterion: Criterion
@@ -77,13 +78,15 @@ class Learner:
         return loss.detach(), floored_gain(blurred, restored, sharp)
 
     def compare(self, blurred: Tensor, sharp: Tensor) -> tuple[Tensor, Tensor]:
-        """Restore `(B,3,H,W)` in [0,1]; the loss over all scales, and the full-size result."""
+        """Restore `(B,3,H,W)` in [0,1]; the recipe's loss, and the full-size result."""
         with torch.autocast(
             blurred.device.type, self.precision, enabled=self.precision != torch.float32
         ):
             outputs = self.model.network(blurred)
-        loss = self.criterion([output.float() for output in outputs], blurred, sharp)
-        return loss, outputs[self.model.network.final_output].detach()
+        final = outputs[self.model.network.final_output]
+        compared = outputs if self.criterion.weights.deep_supervision else [final]
+        loss = self.criterion([output.float() for output in compared], blurred, sharp)
+        return loss, final.detach()
 
     def differentiate(self, loss: Tensor) -> None:
         """Add the gradient of the loss to that of every parameter."""
@@ -139,7 +142,7 @@ def make_learner(
     """Put a network on a device, channels last, and make what trains it there.
 
     Raises:
-        UsageError: the recipe's loss needs what is not installed.
+        UsageError: the recipe's loss or optimiser needs what is not installed.
     """
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.train()
@@ -157,21 +160,6 @@ def make_learner(
         average=WeightAverage(model, settings.ema_decay) if settings.ema_decay else None,
         ranks=ranks or Ranks(),
     )
-
-
-def make_optimiser(trained: nn.Module, settings: Optimiser) -> torch.optim.AdamW:
-    """AdamW that decays only matrices and kernels."""
-    named = [(n, p) for n, p in trained.named_parameters() if p.requires_grad and p.numel()]
-    decays = {name for name, value in named if _is_matrix(value) and not name.endswith("A_log")}
-    groups = [
-        {"params": [p for n, p in named if n in decays], "weight_decay": settings.weight_decay},
-        {"params": [p for n, p in named if n not in decays], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, betas=settings.betas, fused=True)
-
-
-def _is_matrix(parameter: Tensor) -> bool:
-    return sum(side > 1 for side in parameter.shape) >= 2
 
 
 def to_device(images: Tensor, device: torch.device) -> Tensor:

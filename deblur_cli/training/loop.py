@@ -6,6 +6,7 @@ import threading
 import time
 from functools import partial
 
+from deblur_cli.checkpoints.origin import WEIGHTS_FILE
 from deblur_cli.errors import DeblurError
 from deblur_cli.inference.memory import ran_out_of_memory
 from deblur_cli.training.distributed import Images
@@ -14,7 +15,7 @@ from deblur_cli.training.learner import Learner, Step, to_device
 from deblur_cli.training.length import Length
 from deblur_cli.training.schedule import learning_rate_factor
 from deblur_cli.training.shortage import explain_shortage
-from deblur_cli.training.state import WEIGHTS_FILE, Run, export_weights, save_state
+from deblur_cli.training.state import Run, export_weights, save_state
 from deblur_cli.training.tally import Progress, Tally
 from deblur_cli.training.validation import Validator
 
@@ -104,7 +105,7 @@ def _name_faults(run: Run, named: set[str], observer: Observer) -> None:
     for fault in faults:
         if fault not in named:
             named.add(fault)
-            observer(Note(f"skipped: {fault}"))
+            observer(Note(f"skipped: {fault}; {len(named)} so far"))
 
 
 def _refuse_divergence(run: Run, skipped: int) -> None:

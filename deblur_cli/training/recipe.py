@@ -28,8 +28,10 @@ _BUNDLED = files("deblur_cli.training") / "recipes"
 
 @dataclass(frozen=True)
 class Optimiser:
-    """AdamW, which without weight decay is Adam; and the patches of a step."""
+    """How the parameters change, and the patches of a step."""
 
+    kind: Literal["adamw", "muon"] = "adamw"
+    """AdamW, without weight decay the same as Adam; or Muon for matrices, AdamW for the rest."""
     learning_rate: float = 1.2e-3
     """Peak."""
     betas: tuple[float, float] = (0.9, 0.99)
@@ -113,6 +115,8 @@ class LossWeights:
     """Of XYScanNet's contrast in features of VGG19; needs torchvision."""
     trust_ratios: int = 0
     """Outputs that are weighted by FCN's trainable trust ratios; 0: every output counts alike."""
+    deep_supervision: bool = True
+    """Whether the network's outputs at all scales are compared, or the full-size one alone."""
 
     def __post_init__(self) -> None:
         """Refuse losses that cannot be minimised."""
@@ -144,6 +148,8 @@ class Data:
     """Which part of that set."""
     shares: Mapping[str, float | tuple[float, float]] = field(default_factory=dict)
     """Share of each source in `SOURCES`."""
+    linear_share: float | None = None
+    """Share of photos blurred in linear light, the rest in picture values; None: each source's."""
     fit: Literal["crop", "resize"] = "crop"
     """How a pair of the set becomes a patch: by a random crop, or resized as a whole."""
     augmentation: Augmentation = "flips-rotations-channels"
@@ -163,6 +169,8 @@ class Data:
             place = "sharp" if source in SYNTHETIC else source
             if not getattr(self, place):
                 raise UsageError(f"{place} is missing, which shares.{source} draws from")
+        linear = self.linear_share
+        require(linear is None or 0 <= linear <= 1, "linear_share", "in [0, 1]", linear)
         for progress in (0, 1):
             if not any(self.share(source, progress) for source in self.shares):
                 raise UsageError("shares: some source needs one, at the start and at the end")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from deblur_cli.checkpoints.origin import BEST_FILE, STATE_FILE, WEIGHTS_FILE
 from deblur_cli.checkpoints.split import split_file, whole_file
 from deblur_cli.errors import UsageError
 from deblur_cli.inference.precision import choose_dtype
@@ -31,17 +32,9 @@ from deblur_cli.training.setup import (
     settle,
 )
 from deblur_cli.training.sources import open_stream
-from deblur_cli.training.state import (
-    STATE_FILE,
-    WEIGHTS_FILE,
-    Run,
-    Stream,
-    begin,
-    progress_in,
-    read_state,
-)
+from deblur_cli.training.state import Run, Stream, begin, progress_in, read_state
 from deblur_cli.training.tally import Progress
-from deblur_cli.training.validation import BEST_FILE, Validator, best_psnr, open_validation
+from deblur_cli.training.validation import Validator, best_psnr, open_validation
 
 __all__ = ["TrainingOptions", "run_training"]
 

@@ -87,6 +87,7 @@ def prepare(device: torch.device, options: TrainingOptions) -> None:
     """Set threads, seed and numerics of this process."""
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(options.threads)
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # damage is told by us
     torch.manual_seed(options.seed)
     if device.type == "cuda":
         torch.cuda.set_device(device.index or 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -31,19 +31,19 @@ from deblur_cli.data.frames import frame_pairs
 from deblur_cli.data.motion import EASY_MOTION, MotionBlur
 from deblur_cli.data.pairs import Pair, find_pairs
 from deblur_cli.data.patches import PatchStream
-from deblur_cli.data.photos import load_sharp
+from deblur_cli.data.photos import list_photos, read_rgb
 from deblur_cli.data.pool import RollingPool, Source
-from deblur_cli.data.skipping import check_headers, in_words
+from deblur_cli.data.skipping import SkippingReader, check_headers, in_words
 from deblur_cli.data.sources import NEARLY_EQUAL, Blur, RealPairs, SyntheticPairs
 from deblur_cli.data.unblurred import NoBlur
 from deblur_cli.data.workers import WorkerStream
-from deblur_cli.errors import UsageError
+from deblur_cli.errors import ImageReadError, UsageError
 from deblur_cli.training.recipe import SYNTHETIC, Augmentation, Recipe
 
 PAIR_SIDE = 256
-"""Side of the pairs that patches are cut from (px), unless patches are larger still."""
+"""Least side of the pairs that patches are cut from (px); larger patches need larger ones."""
 
-BLURS: Mapping[str, Blur] = {
+BLURS: Mapping[str, MotionBlur | DefocusBlur | NoBlur] = {
     "motion": MotionBlur(),
     "easy-motion": EASY_MOTION,
     "defocus": DefocusBlur(),
@@ -59,6 +59,9 @@ AUGMENTATIONS: Mapping[Augmentation, Augment] = {
     "flips-rotations-channels": augment,
     "flips-rotations-saturation": flips_rotations_and_saturation,
 }
+
+DECODED_SIDES = 2
+"""Side of the crops that are kept decoded, in patches: each serves several, from other places."""
 
 DECODED_BYTES = 2 * 10**9
 """Memory for decoded crops of a published set, of all workers together."""
@@ -91,8 +94,8 @@ def open_stream(
         warn: is told what is odd about the data but no reason to stop.
 
     Raises:
-        UsageError: a folder is missing, empty, has unpaired photos, or pairs that are too small.
-        ImageReadError: a photo or video is damaged.
+        UsageError: a folder is missing, empty, has unpaired photos, or none that can be used.
+        ImageReadError: a video is damaged.
     """
     pictures = load_pictures(recipe, root, seed, warn)
     make_stream = partial(patch_stream, recipe, pictures, DECODED_BYTES // max(1, workers))
@@ -110,8 +113,8 @@ def load_pictures(recipe: Recipe, root: Path, seed: int, warn: Warn = warnings.w
     data = recipe.data
     loaded = [name for name in data.shares if name in ("frames", "pairs")]
     return Pictures(
-        sharp=load_sharp(root / data.sharp) if set(SYNTHETIC) & data.shares.keys() else [],
-        pairs={name: _real_pairs(name, recipe, root, seed) for name in loaded},
+        sharp=_photos(root / data.sharp, warn) if set(SYNTHETIC) & data.shares.keys() else [],
+        pairs={name: _real_pairs(name, recipe, root, seed, warn) for name in loaded},
         dataset=_usable_pairs(recipe, root, warn) if "dataset" in data.shares else [],
     )
 
@@ -123,16 +126,17 @@ def patch_stream(recipe: Recipe, pictures: Pictures, memory: int, seed: int) -> 
         UsageError: a real pair is too small.
     """
     data = recipe.data
-    largest = max(stage.patch for stage in recipe.all_stages())
-    side = max(PAIR_SIDE, largest)
+    largest, side = _largest_patch(recipe), _side(recipe)
     sources: list[tuple[Callable[[float], float], Source]] = []
     for number, name in enumerate(data.shares):
         if name in SYNTHETIC:
             least = 0.0 if name == "unblurred" else NEARLY_EQUAL
-            blurring = SyntheticPairs(pictures.sharp, BLURS[name], side, least_difference=least)
+            blur = _in_light(BLURS[name], data.linear_share)
+            blurring = SyntheticPairs(pictures.sharp, blur, side, least_difference=least)
             source: Source = RollingPool(blurring, seed + number)
         elif name == "dataset":
-            decoding = DiskPairs(pictures.dataset, largest, largest, unchanged, CUTS[data.fit])
+            kept = largest * (DECODED_SIDES if data.fit == "crop" else 1)
+            decoding = DiskPairs(pictures.dataset, largest, kept, unchanged, CUTS[data.fit])
             source = kept_decoded(decoding, seed + number, memory)
         else:
             source = RealPairs(pictures.pairs[name], side)
@@ -146,21 +150,56 @@ def patch_stream(recipe: Recipe, pictures: Pictures, memory: int, seed: int) -> 
     )
 
 
-def _real_pairs(name: str, recipe: Recipe, root: Path, seed: int) -> list[PicturePair]:
+def _in_light(blur: MotionBlur | DefocusBlur | NoBlur, share: float | None) -> Blur:
+    if share is None:
+        return blur
+    return replace(blur, camera=replace(blur.camera, linear_share=share))
+
+
+def _photos(folder: Path, warn: Warn) -> list[Picture]:
+    paths, photos, faults = list_photos(folder), [], {}
+    for path in paths:
+        try:
+            photos.append(read_rgb(path))
+        except ImageReadError as error:
+            faults[path] = str(error)
+    _tell(faults, len(paths), warn)
+    return photos
+
+
+def _real_pairs(name: str, recipe: Recipe, root: Path, seed: int, warn: Warn) -> list[PicturePair]:
     if name == "frames":
         return frame_pairs(root / recipe.data.frames, np.random.default_rng(seed))
-    pairs = [pair.read() for pair in find_pairs(root / recipe.data.pairs)]
-    return [(blurred, fit_exposure(sharp, blurred)) for blurred, sharp in pairs]
+    pairs, reader = find_pairs(root / recipe.data.pairs), SkippingReader(smallest=_side(recipe))
+    fitted = [
+        (blurred, fit_exposure(sharp, blurred)) for _, (blurred, sharp) in reader.read_all(pairs)
+    ]
+    _tell(reader.faults, len(pairs), warn)
+    return fitted
+
+
+def _side(recipe: Recipe) -> int:
+    """Side of the pairs that patches are cut from (px)."""
+    return max(PAIR_SIDE, _largest_patch(recipe))
+
+
+def _largest_patch(recipe: Recipe) -> int:
+    return max(stage.patch for stage in recipe.all_stages())
 
 
 def _usable_pairs(recipe: Recipe, root: Path, warn: Warn) -> list[Pair]:
     """The published set's pairs, without those whose headers already show that they are no use."""
     dataset = open_dataset(recipe.data.dataset, root, recipe.data.split)
-    faults = check_headers(dataset, smallest=max(stage.patch for stage in recipe.all_stages()))
     for message in dataset.warnings:
         warn(message)
-    if len(faults) == len(dataset):
-        raise UsageError(in_words(faults, len(dataset)), remedy="check the data set")
-    if faults:
-        warn(in_words(faults, len(dataset)))
+    faults = check_headers(dataset, smallest=_largest_patch(recipe))
+    _tell(faults, len(dataset), warn)
     return [pair for pair in dataset if pair not in faults]
+
+
+def _tell(faults: Mapping[Pair, str] | Mapping[Path, str], count: int, warn: Warn) -> None:
+    """Say what is left out, of so many; raise `UsageError` if that is everything."""
+    if len(faults) == count:
+        raise UsageError(in_words(faults, count))
+    if faults:
+        warn(in_words(faults, count))

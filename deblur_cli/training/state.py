@@ -15,6 +15,7 @@ from typing import Any
 import safetensors.torch
 import torch
 
+from deblur_cli.checkpoints.origin import RECIPE_FILE, STATE_FILE
 from deblur_cli.checkpoints.replacing import replacing
 from deblur_cli.checkpoints.split import join_if_split
 from deblur_cli.data.patches import PatchStream
@@ -27,9 +28,6 @@ from deblur_cli.training.recipe import Recipe
 from deblur_cli.training.settings import Settings
 from deblur_cli.training.tally import Progress
 
-STATE_FILE = "state.pt"
-RECIPE_FILE = "recipe.toml"
-WEIGHTS_FILE = "weights.safetensors"
 Stream = PatchStream | WorkerStream
 _CONTENT = {"learner", "stream", "settings", "step", "spent", "skipped", "means"}
 
@@ -116,7 +114,9 @@ def begin(run: Run, state: Mapping[str, Any] | None) -> None:
         run.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DeblurError(
-            f"cannot make the run's folder: {error.strerror}", path=run.folder
+            f"cannot make the run's folder: {error.strerror}",
+            path=run.folder,
+            remedy="name another one with --output",
         ) from error
     with replacing(run.folder / RECIPE_FILE) as temporary:
         temporary.write_text(run.settings.recipe, "utf-8")

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
+from deblur_cli.checkpoints.origin import BEST_FILE
 from deblur_cli.checkpoints.split import join_if_split
 from deblur_cli.data.crops import PicturePair
 from deblur_cli.data.datasets import open_dataset
@@ -24,9 +25,6 @@ from deblur_cli.metrics import psnr
 from deblur_cli.models import RestorationModel
 from deblur_cli.training.events import Example, Validation
 from deblur_cli.training.state import export_weights
-
-BEST_FILE = "best.safetensors"
-"""Beside the last weights of the run."""
 
 MOST_PAIRS = 16
 """Pairs of a larger set are taken evenly from all of it."""

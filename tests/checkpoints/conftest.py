@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import save_file
 
-from deblur_cli.checkpoints import manifest
+from deblur_cli.checkpoints import hub, manifest
 from deblur_cli.models import create_model
 
 EXAMPLE = """
@@ -49,6 +49,13 @@ sha256 = "{sha256}"
 bytes = {bytes}
 trained_on = ["DPDD"]
 """
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is kept from one test to the next, nor in the folders of whoever runs them."""
+    monkeypatch.setenv("DEBLUR_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setattr(hub, "_unreachable", {})
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,8 @@ from threading import Thread
 import pytest
 from huggingface_hub import constants
 
+from tests.checkpoints.hub_uploads import UploadHandler, Uploads
+
 REPO = "someone/weights"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -30,11 +32,20 @@ class FakeHub:
     """The first body ends after so many bytes, without a word."""
     missing_bytes: int = 0
     """Bodies are shorter than the Hub says by so much."""
+    knows_ranges: bool = True
+    """Whether it sends the part of a body that it was asked for, rather than all of it."""
+    storage_status: int = 200
+    """What the place where it keeps the files answers."""
+    former_name: str = "someone/former"
+    """Whoever asks for files of this repository is told its new name."""
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, path and range of each request."""
     endpoint: str = ""
     storage: str = ""
     """Where it redirects to: another host, as far as its name tells."""
+    tokens: list[tuple[str, str]] = field(default_factory=list)
+    """Path and authorization of each request."""
+    uploads: Uploads = field(default_factory=Uploads)
 
 
 @contextmanager
@@ -55,29 +66,35 @@ def serving(hub: FakeHub) -> Iterator[FakeHub]:
 def point_to(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As HF_ENDPOINT does in a new process."""
     template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
 
 
-def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _handler(hub: FakeHub) -> type[UploadHandler]:
+    class Handler(UploadHandler, BaseHTTPRequestHandler):
+        uploads = hub.uploads
+
         def do_HEAD(self) -> None:
             self._answer()
 
         def do_GET(self) -> None:
             self._answer()
 
-        def log_message(self, *args: object) -> None:
-            pass
-
         def _answer(self) -> None:
             hub.asked.append((self.command, self.path, self.headers.get("Range", "")))
+            hub.tokens.append((self.path, self.headers.get("Authorization", "")))
             if self.path.startswith("/blobs/"):
                 self._send_blob(self.path.removeprefix("/blobs/"))
+                return
+            if self.path.startswith("/api/"):
+                self.answer_api()
                 return
             match = re.fullmatch(rf"/{REPO}/resolve/(main|{COMMIT})/(.+)", self.path)
             if hub.status != 200:
                 self._refuse(hub.status, hub.error_code)
+            elif self.path.startswith(f"/{hub.former_name}/"):
+                self._move(self.path.replace(hub.former_name, REPO))
             elif match is None:
                 self._refuse(404, "RepoNotFound")
             elif match[2] not in hub.files:
@@ -93,6 +110,12 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
+        def _move(self, path: str) -> None:
+            self.send_response(307)
+            self.send_header("Location", path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
         def _redirect(self, content: bytes) -> None:
             digest = hashlib.sha256(content).hexdigest()
             self.send_response(302)
@@ -104,9 +127,13 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         def _send_blob(self, digest: str) -> None:
+            if hub.storage_status != 200:
+                self._refuse(hub.storage_status, "")
+                return
             blobs = {hashlib.sha256(one).hexdigest(): one for one in hub.files.values()}
             content = blobs[digest][: len(blobs[digest]) - hub.missing_bytes]
-            start = int(self.headers.get("Range", "bytes=0-")[6:].rstrip("-"))
+            wanted = self.headers.get("Range") if hub.knows_ranges else None
+            start = int((wanted or "bytes=0-")[6:].rstrip("-"))
             self.send_response(206 if start else 200)
             self.send_header("ETag", f'"{digest}"')
             self.send_header("Content-Length", str(len(content) - start))
@@ -114,8 +141,8 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
                 last = len(content) - 1
                 self.send_header("Content-Range", f"bytes {start}-{last}/{len(content)}")
             self.end_headers()
-            cut, hub.cut_after = hub.cut_after, None
             if self.command == "GET":
+                cut, hub.cut_after = hub.cut_after, None
                 self.wfile.write(content[start:cut])
                 self.close_connection = True
 

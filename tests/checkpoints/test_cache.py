@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deblur_cli.checkpoints.cache import cache_folder, converted_path, find_converted
+from deblur_cli.checkpoints.cache import cache_folder, converted_path, find_converted, first_use
 from deblur_cli.checkpoints.manifest import Entry
 
 FIRST, SECOND = "1" * 64, "2" * 64
@@ -72,3 +72,11 @@ def test_of_others_the_newest_is_taken(cache: Path) -> None:
     put(replace(ENTRY, id="net"), FIRST, 3)
     put(replace(ENTRY, id="a-net-large"), FIRST, 3)
     assert find_converted(UNPINNED) == (newest, SECOND)
+
+
+def test_only_the_first_use_is_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBLUR_CACHE", str(tmp_path / "cache"))
+    assert [first_use(name) for name in ("a", "b", "a")] == [True, True, False]
+    (tmp_path / "in the way").touch()
+    monkeypatch.setenv("DEBLUR_CACHE", str(tmp_path / "in the way"))
+    assert first_use("a") and first_use("a")

@@ -8,6 +8,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from deblur_cli.checkpoints import convert as module
+from deblur_cli.checkpoints.checksum import file_sha256
 from deblur_cli.checkpoints.convert import (
     Checkpoint,
     card_of,
@@ -18,7 +20,9 @@ from deblur_cli.checkpoints.convert import (
     write_weights,
     write_with_card,
 )
+from deblur_cli.checkpoints.manifest import Entry, Manifest
 from deblur_cli.checkpoints.metadata import Metadata, from_text
+from deblur_cli.checkpoints.resolve import resolve_weights
 from deblur_cli.checkpoints.split import split_file
 from deblur_cli.errors import UsageError, WeightsError
 from deblur_cli.models import create_model, load_model
@@ -124,6 +128,23 @@ def test_a_run_s_folder_brings_its_recipe_and_another_conversion_keeps_it(tmp_pa
     assert replace(read_metadata(second), dtype="float16") == read_metadata(first)
     for mine, its in zip(load_model(second).parameters(), tiny_model(2).parameters(), strict=True):
         assert torch.equal(mine, its.half().float())
+
+
+def test_what_the_manifest_says_of_a_file_goes_with_it(
+    official: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advice = {"overlap": 48, "pooling": 128}
+    entry = Entry(
+        "net", "motion", "algnet", "MIT", file_sha256(official), 7, ["GoPro"], inference=advice
+    )
+    monkeypatch.setattr(module, "load_manifest", lambda: Manifest(tmp_path, (entry,), {}))
+    first, second = tmp_path / "1.safetensors", tmp_path / "2.safetensors"
+    convert(read_checkpoint(official), first)
+    convert(read_checkpoint(first), second)  # which no manifest knows
+    for path in (first, second):
+        told = read_metadata(path)
+        assert (told.task, told.trained_on, told.inference) == ("motion", ("GoPro",), advice)
+        assert resolve_weights("motion", weights=str(path)).advice == advice
 
 
 def test_pieces_are_read_as_the_file_they_make(official: Path) -> None:

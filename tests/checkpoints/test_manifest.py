@@ -16,6 +16,7 @@ from deblur_cli.checkpoints.manifest import (
 )
 from deblur_cli.errors import UsageError, WeightsError
 from deblur_cli.models import create_model
+from deblur_cli.models.registry import ARCHITECTURES
 
 
 def test_every_field_is_read(folder: Path) -> None:
@@ -68,7 +69,24 @@ def with_more(folder: Path, text: str) -> Entry:
     return load_manifest().entries[-1]
 
 
-def test_weights_to_be_converted_may_be_unpinned_on_the_hub(folder: Path) -> None:
+def test_weights_on_the_hub_may_be_unpinned(folder: Path) -> None:
+    assert with_more(folder, CONVERTED.replace("index", "pth")).sha256 is None
+
+
+def test_an_entry_is_known_by_its_checksum(folder: Path) -> None:
+    manifest = load_manifest()
+    known = manifest.entries[0]
+    assert manifest.with_checksum(str(known.sha256)) == known
+    assert manifest.with_checksum("0" * 64) is None
+
+
+def test_what_a_licence_forbids_is_read(folder: Path) -> None:
+    entry = with_more(folder, CONVERTED + 'restriction = "for research only"\n')
+    assert entry.restriction == "for research only"
+    assert load_manifest().entries[0].restriction == ""
+
+
+def test_weights_to_be_converted_may_be_unpinned(folder: Path) -> None:
     entry = with_more(folder, CONVERTED)
     assert entry.hub is not None
     assert entry.converted
@@ -90,7 +108,6 @@ def test_a_package_is_preferred_to_the_hub(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (CONVERTED.replace("index", "pth"), "'from-tensorflow': sha256 is missing"),
         (CONVERTED + NPM, "'from-tensorflow': sha256 is missing"),
         (CONVERTED + 'file = "x.pth"\n', "'from-tensorflow': is bundled, and is to be fetched"),
         (CONVERTED + NPM.replace("sha512", "sha1"), "npm, integrity is no sha512"),
@@ -173,12 +190,21 @@ def test_an_absent_manifest_is_an_error_with_a_remedy(tmp_path: Path) -> None:
         load_manifest(tmp_path)
 
 
-@pytest.mark.parametrize("entry", load_manifest().entries, ids=lambda entry: entry.id)
+ENTRIES = load_manifest().entries
+OWN = [entry for entry in ENTRIES if entry.architecture in ARCHITECTURES]
+
+
+@pytest.mark.parametrize("entry", OWN, ids=lambda entry: entry.id)
 def test_every_entry_that_comes_with_the_program_describes_a_network(entry: Entry) -> None:
     with torch.device("meta"):
         network = create_model(entry.architecture, **entry.config)
     assert entry.bytes > 2 * network.descriptor.parameters  # in half precision at least
-    assert entry.sha256 or entry.converted
+
+
+def test_the_only_foreign_network_is_one_whose_licence_is_unclear() -> None:
+    foreign = [entry for entry in ENTRIES if entry not in OWN]
+    assert {entry.architecture for entry in foreign} == {"restormer"}
+    assert all(entry.restriction and not entry.config for entry in foreign)
 
 
 def test_the_weights_folder_is_the_clone_s_or_the_package_s() -> None:

@@ -28,6 +28,9 @@ METADATA = st.builds(
     measured=st.lists(
         st.builds(Measurement, st.text(), st.text(), st.dictionaries(st.text(), FIGURES))
     ).map(tuple),
+    inference=st.fixed_dictionaries(
+        {}, optional={"overlap": st.integers(0, 99), "match_mean": st.booleans()}
+    ),
 )
 
 
@@ -53,6 +56,8 @@ def test_text_of_other_programs_says_nothing() -> None:
         ("training", "7"),
         ("trained_on", "7"),
         ("measured", "[{}]"),
+        ("inference", '{"overlap": -1}'),
+        ("inference", "[7]"),
         ("measured", '[{"dataset": "a", "method": "b", "pictures": 3}]'),
     ],
 )
@@ -60,6 +65,13 @@ def test_text_that_makes_no_sense_is_refused(name: str, value: str) -> None:
     text = Metadata("algnet", {}, 1, "float16").to_text()
     with pytest.raises(ValueError, match=r"\w"):
         from_text({**text, name: value})
+
+
+def test_files_of_earlier_versions_advise_nothing() -> None:
+    told = Metadata("algnet", {}, 1, "float16", task="motion")
+    text = told.to_text()
+    del text["inference"]
+    assert from_text(text) == told
 
 
 def test_the_mean_is_over_pictures() -> None:

@@ -38,5 +38,8 @@ def _fake(options: ModelOptions, device: str) -> FakeDeblurrer:
 
 
 if __name__ == "__main__":
-    with mock.patch.object(ModelOptions, "load_fleet", load_fake_fleet):
+    with (
+        mock.patch.object(ModelOptions, "load", load_fake),
+        mock.patch.object(ModelOptions, "load_fleet", load_fake_fleet),
+    ):
         main()

@@ -19,18 +19,19 @@ from tests.cli.conftest import Command, process_environment
 from tests.pipeline.fakes import mean_of, save_picture
 
 FIELDS = {
-    "start": {"version", "model", "devices", "total", "skipped", "warnings"},
+    "start": {"version", "model", "devices", "total", "skipped", "left_out", "warnings"},
     "restored": {
         *("source", "target", "height", "width", "device", "seconds"),
-        *("tile", "tiles", "redone", "kept", "warnings"),
+        *("tile", "tiles", "redone", "kept", "warnings", "read_seconds", "write_seconds"),
     },
+    "left-sharp": {"source", "target", "score"},
     "already-done": {"source", "target"},
     "failed": {"source", "code", "message"},
     "device-lost": {"device", "source", "problem"},
     "planned": {"source", "target", "action", "source_bytes"},
     "summary": {
-        *("restored", "already_done", "failed", "unreadable"),
-        *("skipped", "remaining", "seconds", "exit_code"),
+        *("restored", "left_sharp", "already_done", "failed", "unreadable"),
+        *("skipped", "left_out", "remaining", "seconds", "exit_code"),
     },
 }
 

@@ -19,11 +19,15 @@ import pytest
 from deblur_cli.data import workers
 from deblur_cli.data.camera import Picture
 from deblur_cli.data.crops import PicturePair
+from deblur_cli.data.datasets import open_dataset
+from deblur_cli.data.disk_pairs import DiskPairs
+from deblur_cli.data.pairs import Pair
 from deblur_cli.data.patches import PatchStream
 from deblur_cli.data.pool import RollingPool
 from deblur_cli.data.sources import RealPairs
 from deblur_cli.data.workers import WorkerStream
 from deblur_cli.errors import DeblurError
+from tests.data.layouts import textured, write_flat
 
 REPOSITORY = Path(__file__).parents[2]
 PHOTO = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
@@ -39,6 +43,10 @@ def make_stream(photo: Picture, seed: int) -> PatchStream:
     pool = RollingPool(partial(made, photo), seed, capacity=6, reuse=2, first=2)
     real = RealPairs([(photo // 3, photo)], size=40)
     return PatchStream([(1.0, pool), (lambda progress: progress, real)], 16, 3, seed)
+
+
+def of_a_set(pairs: tuple[Pair, ...], seed: int) -> PatchStream:
+    return PatchStream([(1.0, RollingPool(DiskPairs(pairs, 16, 32), seed))], 16, 1, seed)
 
 
 def about_the_process(seed: int) -> PatchStream:
@@ -97,6 +105,16 @@ def test_a_dead_worker_is_named_and_the_others_end() -> None:
             for _ in range(3):
                 stream.batch(0.0)
     assert not any(child.is_alive() for child in children)
+
+
+def test_a_worker_says_what_the_user_must_know(tmp_path: Path) -> None:
+    write_flat(tmp_path, "train", textured(2))
+    pairs = open_dataset(".", tmp_path, "train").pairs
+    with closing(WorkerStream(partial(of_a_set, pairs), seed=0, workers=1)) as stream:
+        for pair in pairs:
+            pair.blurred.write_bytes(b"damaged")
+        with pytest.raises(DeblurError, match=r"2 of 2 pairs cannot be used: 0000, 0001; .*input"):
+            stream.batch(0.0)
 
 
 def test_interrupts_are_left_to_the_training(stream: WorkerStream) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import struct
+from itertools import product
 
 import numpy as np
 import PIL.Image
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL.ExifTags import IFD, Base
 
-from deblur_cli.imaging.exif import DamagedExifError, ExifBlock
+from deblur_cli.imaging.exif import EMPTY, DamagedExifError, ExifBlock
 
 THUMBNAIL = b"\xff\xd8thumbnail\xff\xd9"
 
@@ -42,6 +43,13 @@ def make_block(*, orientation=6, order="<", thumbnail=b""):
     if thumbnail:
         block += directory([(0x0201, 4, 1, jpeg_at), (0x0202, 4, 1, len(thumbnail))], 0) + thumbnail
     return block
+
+
+def directory_tags(block, order):
+    """Tags of the first directory, in the order in which they are stored."""
+    (start,) = struct.unpack_from(order + "I", block, 4)
+    (count,) = struct.unpack_from(order + "H", block, start)
+    return [struct.unpack_from(order + "H", block, start + 2 + 12 * i)[0] for i in range(count)]
 
 
 def read(block):
@@ -128,6 +136,59 @@ def test_damage_anywhere_is_survived_or_reported(data):
     exif.describe_upright(3, 4)
     exif.drop_thumbnail()
     assert len(exif.to_bytes()) <= len(block) + 4
+    assert exif.is_adobe_rgb in (True, False)
+    assert isinstance(exif.software, str)
+    exif.software = "deblur 1.0"
+    assert exif.software == "deblur 1.0"
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_software_is_added_and_nothing_else_moves(order):
+    before = make_block(order=order)
+    exif = ExifBlock(before)
+    assert exif.software == ""
+    exif.software = "deblur 1.0"
+    assert exif.software == "deblur 1.0"
+    exif.describe_upright(30, 40)
+    after = exif.to_bytes()
+    tags = read(after)
+    assert tags[Base.Software] == "deblur 1.0"
+    assert directory_tags(after, order) == [0x010F, 0x0112, 0x0131, 0x8769]
+    assert tags[Base.Make] == "Maker of cameras"
+    assert tags[Base.Orientation] == 1
+    assert tags.get_ifd(IFD.Exif)[Base.ExifImageWidth] == 30
+    assert after.index(b"note with inner offsets") == before.index(b"note with inner offsets")
+
+
+@pytest.mark.parametrize("text", ["a much longer name of a program", "abc", ""])
+def test_software_is_replaced(text):
+    exif = ExifBlock(make_block(thumbnail=THUMBNAIL))
+    exif.software = "Ver.1.00"
+    directory = len(read(exif.to_bytes()))
+    exif.software = text
+    assert exif.software == text
+    after = read(exif.to_bytes())
+    assert after.get(Base.Software, "") == text
+    assert len(after) == directory
+    exif.drop_thumbnail()
+    assert not read(exif.to_bytes()).get_ifd(IFD.IFD1)
+
+
+def test_what_is_not_ascii_does_not_break_a_block():
+    exif = ExifBlock(EMPTY)
+    exif.software = "löwe 1.0"
+    assert read(exif.to_bytes())[Base.Software] == "l?we 1.0"
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("space", "rule"), list(product((1, 2, 0xFFFF), ("R98", "R03"))))
+def test_adobe_rgb_is_recognised(space, rule, order):
+    exif = PIL.Image.Exif()
+    exif.endian = order
+    exif[IFD.Exif] = {Base.ColorSpace: space, IFD.Interop: {1: rule}}
+    block = ExifBlock(exif.tobytes().removeprefix(b"Exif\0\0"))
+    assert block.is_adobe_rgb == (space == 0xFFFF and rule == "R03")
+    assert not ExifBlock(make_block(order=order)).is_adobe_rgb
 
 
 def test_blocks_written_by_pillow_are_understood():

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import io
 
+import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
 from skimage import data as photographs
 
+from deblur_cli.errors import ImageReadError
 from deblur_cli.imaging import read_photo, write_photo
 from tests.shared import shared_file
 
@@ -87,3 +89,25 @@ def test_real_metadata_survives(tmp_path, name):
 def test_further_pictures_are_noted(tmp_path):
     photo = read_photo(shared_file("odd", "other", "frozenpond.mpo"))
     assert "further pictures" in photo.notes[0]
+
+
+def test_arithmetic_coding_is_read_and_noted():
+    photo = read_photo(shared_file("odd", "jpeg", "testimgari.jpg"))
+    assert photo.pixels.shape == (149, 227, 3)
+    assert photo.notes == ("its arithmetic coding becomes Huffman coding",)
+
+
+def test_twelve_bits_are_refused(tmp_path):
+    samples = PIXELS.astype(np.uint16) * 16
+    (tmp_path / "a.jpg").write_bytes(imagecodecs.jpeg_encode(samples, bitspersample=12))
+    with pytest.raises(ImageReadError, match="12-bit JPEGs are not supported"):
+        read_photo(tmp_path / "a.jpg")
+
+
+def test_content_credentials_are_left_out_with_a_note(tmp_path):
+    segment = b"\xff\xeb\x00\x0cJP\0\1\0\0\0\1ab"
+    (tmp_path / "a.jpg").write_bytes(jpeg(extra=segment))
+    photo = read_photo(tmp_path / "a.jpg")
+    assert "C2PA" in photo.notes[0]
+    write_photo(tmp_path / "b.jpg", photo)
+    assert segment not in (tmp_path / "b.jpg").read_bytes()

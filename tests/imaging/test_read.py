@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from pathlib import Path
@@ -8,14 +7,11 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-import tifffile
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from PIL.ExifTags import Base
 
 from deblur_cli.errors import ImageReadError
 from deblur_cli.imaging import SUFFIXES, looks_like_image, read_photo
-from tests.shared import SHARED, needs_shared, shared_file
+from tests.shared import shared_file
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (5, 7, 3), np.uint8)
@@ -105,25 +101,10 @@ def test_real_oriented_photos_are_upright(orientation):
     assert np.abs(photo.pixels - truth).mean() < 5
 
 
-@pytest.mark.parametrize("mode", ["CMYK", "1", "I;16", "F", "LAB"])
+@pytest.mark.parametrize("mode", ["LAB", "YCbCr", "I"])
 def test_other_kinds_of_picture_are_refused_by_name(tmp_path, mode):
     PIL.Image.new(mode, (4, 3)).save(tmp_path / "a.tif")
     assert "not supported" in refusal(tmp_path / "a.tif")
-
-
-@pytest.mark.parametrize(
-    ("dtype", "name"),
-    [(np.uint16, "16-bit TIFF"), (np.float32, "32-bit floating-point TIFF"), (bool, "1-bit TIFF")],
-)
-@pytest.mark.parametrize("planes", ["contig", "separate"])
-def test_deep_tiffs_are_never_reduced(tmp_path, dtype, name, planes):
-    samples = np.zeros((3, 4, 5) if planes == "separate" else (4, 5, 3), dtype)
-    if dtype is bool:
-        samples = samples[0] if planes == "separate" else samples[..., 0]
-        tifffile.imwrite(tmp_path / "a.tif", samples)
-    else:
-        tifffile.imwrite(tmp_path / "a.tif", samples, photometric="rgb", planarconfig=planes)
-    assert f"{name}s are not supported" in refusal(tmp_path / "a.tif")
 
 
 def make_png(path: Path, width: int, height: int, bits: int, colour_type: int, rows: bytes) -> Path:
@@ -137,13 +118,6 @@ def make_png(path: Path, width: int, height: int, bits: int, colour_type: int, r
     return path
 
 
-@pytest.mark.parametrize(("colour_type", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)])
-def test_deep_pngs_are_never_reduced(tmp_path, colour_type, channels):
-    rows = bytes(4 * (1 + 5 * 2 * channels))
-    path = make_png(tmp_path / "a.png", 5, 4, 16, colour_type, rows)
-    assert "16-bit PNGs are not supported" in refusal(path)
-
-
 def test_shallow_grey_fills_the_range(tmp_path):
     path = make_png(tmp_path / "a.png", 4, 1, 2, 0, b"\0\x1b")
     assert read_photo(path).pixels[0, :, 0].tolist() == [0, 85, 170, 255]
@@ -151,7 +125,18 @@ def test_shallow_grey_fills_the_range(tmp_path):
 
 def test_a_bomb_is_refused_by_its_header(tmp_path):
     path = make_png(tmp_path / "a.png", 30000, 20000, 8, 2, b"")
-    assert "30000 x 20000 pixels are more than the 500 million allowed" in refusal(path)
+    assert "30000 x 20000 pixels are more than the 250 million allowed" in refusal(path)
+    path = make_png(tmp_path / "a.png", 10000, 10000, 8, 2, b"")
+    assert "look like a decompression bomb (--max-pixels allows it)" in refusal(path)
+
+
+def test_more_pixels_are_allowed_on_demand(tmp_path, monkeypatch):
+    monkeypatch.setattr("deblur_cli.imaging.source.PLAUSIBLE_PIXELS", 10**6)
+    path = make_png(tmp_path / "a.png", 2000, 2000, 1, 0, bytes(2000 * 251))
+    assert "bomb" in refusal(path)
+    assert read_photo(path, max_pixels=4_000_000).pixels.shape == (2000, 2000, 3)
+    with pytest.raises(ImageReadError, match="more than the 3 million allowed"):
+        read_photo(path, max_pixels=3_000_000)
 
 
 def test_a_large_photo_is_no_bomb(tmp_path):
@@ -174,7 +159,7 @@ def test_several_pages_are_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "empty file"), (b"These are words.", "not an image"), (b"GIF89a" + bytes(9), "GIF")],
+    [(b"", "empty file"), (b"These are words.", "not an image"), (b"8BPS" + bytes(9), "Photoshop")],
 )
 @pytest.mark.parametrize("suffix", sorted(SUFFIXES))
 def test_what_is_no_photo_is_refused_whatever_its_name(tmp_path, content, reason, suffix):
@@ -202,58 +187,6 @@ def test_truncated_files_are_refused(tmp_path, suffix):
     path = saved(tmp_path / f"a{suffix}", noise)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert "damaged or incomplete" in refusal(path)
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(data=st.data(), plugin=st.sampled_from(["JPEG", "PNG", "WEBP", "TIFF"]))
-def test_damage_anywhere_gives_a_photo_or_one_clear_error(tmp_path, data, plugin):
-    buffer = io.BytesIO()
-    exif = PIL.Image.Exif()
-    exif[Base.Orientation] = 6
-    PIL.Image.fromarray(COLOURS).save(buffer, plugin, exif=exif, dpi=(72, 72))
-    content = bytearray(buffer.getvalue())
-    for position in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=4)):
-        content[position] = data.draw(st.integers(0, 255))
-    (tmp_path / "a").write_bytes(content[: data.draw(st.integers(1, len(content)))])
-    try:
-        assert read_photo(tmp_path / "a").pixels.dtype == np.uint8
-    except ImageReadError as error:
-        assert "\n" not in str(error)
-
-
-@needs_shared
-@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_every_awkward_file_gives_a_photo_or_one_clear_error():
-    files = [path for path in (SHARED / "odd").rglob("*") if path.is_file()]
-    outcomes = set()
-    for path in files:
-        try:
-            read_photo(path)
-            outcomes.add("read")
-        except ImageReadError as error:
-            assert "\n" not in str(error)
-            outcomes.add("refused")
-    assert outcomes == {"read", "refused"}
-
-
-@pytest.mark.parametrize(
-    ("file", "reason"),
-    [
-        ("jpeg/cymk.jpg", "CMYK JPEG"),
-        ("jpeg/testorig12.jpg", "12-bit JPEG"),
-        ("png/basn2c16.png", "16-bit PNG"),
-        ("tiff/tiff_16bit_RGB.tiff", "16-bit TIFF"),
-        ("tiff/g4_orientation_6.tif", "1-bit TIFF"),
-        ("raw/colorchart.dng", "raw photo"),
-        ("raw/RAW_KODAK_DC50.KDC", "raw photo"),
-        ("webp/anim.webp", "animated WebP"),
-        ("corrupt/truncated_jpeg.jpg", "damaged or incomplete JPEG"),
-        ("corrupt/broken.png", "damaged or incomplete PNG"),
-    ],
-)
-def test_awkward_files_are_refused_by_name(file, reason):
-    assert reason in refusal(shared_file("odd", *file.split("/")))
 
 
 def test_the_content_decides_what_looks_like_an_image(tmp_path):

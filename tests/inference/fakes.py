@@ -7,18 +7,33 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from deblur_cli.models import Descriptor, RestorationModel
+from deblur_cli.models import Descriptor, RestorationModel, SizeRule, Tiling
+from deblur_cli.models.descriptor import HALVES
+from deblur_cli.models.footprint import bytes_per_pixel
 
 
 class FakeModel(RestorationModel):
     """Applies `function` to the input; `precision` is what `set_precision` last asked for."""
+
+    half_precision = HALVES
+    tiling = Tiling()
+    square = False
 
     def __init__(self, function: Callable[[Tensor], Tensor], size_multiple: int = 1) -> None:
         nn.Module.__init__(self)
         self.function = function
         self.precision = torch.float32
         self.pooling: int | None = None
-        self.descriptor = Descriptor("fake", {}, size_multiple, 0)
+        self.size_multiple = size_multiple
+
+    @property
+    def descriptor(self) -> Descriptor:
+        size = SizeRule(self.size_multiple, square=self.square)
+
+        def memory(dtype: torch.dtype, device: torch.device) -> int:
+            return round(bytes_per_pixel(self, size, device) * 1e6)
+
+        return Descriptor("fake", {}, size, 0, self.half_precision, self.tiling, memory)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.function(x)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from deblur_cli.errors import DeviceError, RestoreError, UsageError
 from deblur_cli.inference import engine, fit
 from deblur_cli.inference.engine import Deblurrer
+from deblur_cli.models import Tiling
 from tests.inference.fakes import FakeModel, NaNBelowFloat32, OutOfMemoryAbove, convolution
 
 DTYPES = (np.uint8, np.uint16, np.float32)
@@ -220,6 +221,14 @@ def test_the_weights_advice_counts_where_the_caller_leaves_it_open() -> None:
     assert insisted.restore(picture(300, 300)).tile == 128
 
 
+def test_without_advice_of_the_weights_the_network_s_counts() -> None:
+    model = FakeModel(lambda x: x)
+    model.tiling = Tiling(overlap=24, largest=192)
+    deblurrer = Deblurrer(model, device="cpu", dtype="float32")
+    assert deblurrer.settings["overlap"] == 24
+    assert deblurrer.restore(picture(300, 300)).tile == 192
+
+
 def test_settings_do_not_depend_on_what_automatic_became(monkeypatch: pytest.MonkeyPatch) -> None:
     roomy = identity().settings
     monkeypatch.setattr(fit, "bytes_per_pixel", lambda model, device: 1e6)
@@ -256,7 +265,7 @@ def test_from_pretrained_hands_on_what_the_manifest_says(monkeypatch: pytest.Mon
         id="tiny",
         sha256="a" * 64,
         warnings=("best could not be fetched",),
-        entry=SimpleNamespace(inference={"overlap": 16, "pooling": 64}),
+        advice={"overlap": 16, "pooling": 64},
     )
     asked: list[object] = []
     monkeypatch.setattr(

@@ -34,6 +34,13 @@ def test_on_a_gpu_as_many_go_together_as_fit() -> None:
     assert (limited.limit, limited.at_once) == (720 // 16 * 16, GIB // 2 // 1024)
 
 
+def test_squares_go_through_the_network_one_by_one() -> None:
+    model = FakeModel(lambda x: x, size_multiple=16)
+    model.square = True
+    assert fit_tiles(model, GPU, "auto", 32, 0, None).at_once == 0
+    assert fit_tiles(model, GPU, 256, 32, 0, None).at_once == 0
+
+
 @pytest.mark.parametrize(("tile", "limit"), [(256, 256), (0, None)])
 def test_a_size_that_is_asked_for_is_taken(tile: int, limit: int | None) -> None:
     on_cpu, on_gpu = (fit_tiles(MODEL, device, tile, 32, 128, None) for device in (CPU, GPU))

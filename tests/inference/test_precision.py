@@ -63,6 +63,28 @@ def test_automatic_on_a_gpu(
     assert choose_dtype("auto", torch.device("cuda"), IDENTITY) == expected
 
 
+def in_float32_only() -> FakeModel:
+    model = FakeModel(lambda x: x)
+    model.half_precision = frozenset()
+    return model
+
+
+def test_a_dtype_the_network_does_not_run_in_is_refused() -> None:
+    with pytest.raises(UsageError, match="fake does not run in bfloat16"):
+        choose_dtype("bfloat16", CPU, in_float32_only())
+    assert choose_dtype("float32", CPU, in_float32_only()) == torch.float32
+
+
+@pytest.mark.parametrize("capability", [(9, 0), (7, 5)])
+def test_automatic_is_what_the_network_runs_in(
+    capability: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: True)
+    for device in (CPU, torch.device("cuda")):
+        assert choose_dtype("auto", device, in_float32_only()) == torch.float32
+
+
 def test_automatic_elsewhere_is_float32() -> None:
     assert choose_dtype("auto", torch.device("mps"), IDENTITY) == torch.float32
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,9 @@ class FakeDeblurrer:
         self.calls += 1
         self._before(self.calls)
         return FakeRestoration(255 - image if strength else image)
+
+    def stream(self, images: Iterable[Picture], strength: float = 1.0) -> Iterator[FakeRestoration]:
+        return (self.restore(image, strength) for image in images)
 
 
 def save_picture(path: Path, value: int = 40, size: tuple[int, int] = (12, 8)) -> Path:

@@ -7,7 +7,9 @@ import pytest
 
 from deblur_cli.errors import NothingToDoError, UsageError
 from deblur_cli.pipeline.discover import Source, discover
-from deblur_cli.pipeline.ledger import Fingerprint, Ledger
+from deblur_cli.pipeline.filter import Filter
+from deblur_cli.pipeline.ledger import Ledger
+from deblur_cli.pipeline.records import Fingerprint
 from tests.pipeline.fakes import save_picture
 
 
@@ -200,3 +202,66 @@ def test_nothing_at_all(tmp_path: Path, names: list[str]) -> None:
         discover([tmp_path / name for name in names])
     assert caught.value.exit_code == 3
     assert names[0] in str(caught.value) or names == ["empty"]
+
+
+TREE = ("a.jpg", "b.png", "town/a.jpg", "town/old/c.jpg")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in TREE:
+        save_picture(tmp_path / "in" / name)
+    (tmp_path / "in/notes.txt").write_text("text")
+    return tmp_path / "in"
+
+
+def test_what_does_not_fit_is_left_out_and_counted(tree: Path) -> None:
+    found = discover([tree], chosen=Filter(include=("*.jpg",), exclude=("old",)))
+    assert _below(found.sources) == ["a.jpg", "town/a.jpg"]
+    assert (found.skipped, found.left_out) == (1, 2)
+
+
+def test_filter_holds_for_patterns_and_named_files_too(tree: Path) -> None:
+    inputs = [f"{tree}/**/*.jpg", tree / "b.png"]
+    found = discover(inputs, chosen=Filter(exclude=("town", "*.png")))
+    assert _below(found.sources) == ["a.jpg"]
+    assert found.left_out == 3
+
+
+def test_picture_that_one_input_takes_is_not_left_out_by_another(tree: Path) -> None:
+    found = discover([tree, tree / "town"], chosen=Filter(exclude=("town",)))
+    assert _below(found.sources) == ["a.jpg", "b.png", "a.jpg", "old/c.jpg"]
+    assert found.left_out == 0
+
+
+def test_everything_left_out_is_told(tree: Path) -> None:
+    with pytest.raises(NothingToDoError, match="--include and --exclude left out 4 pictures"):
+        discover([tree], chosen=Filter(include=("*.webp",)))
+
+
+def test_folders_inside_a_folder_can_be_left_out(tree: Path) -> None:
+    found = discover([tree], chosen=Filter(recursive=False))
+    assert _below(found.sources) == ["a.jpg", "b.png"]
+    assert len(discover([f"{tree}/**/*.jpg"], chosen=Filter(recursive=False)).sources) == 3
+
+
+def test_folders_of_results_are_never_searched(tree: Path) -> None:
+    found = discover([tree], tree / "town/old", Filter(apart=(tree / "gone", tree / "town")))
+    assert _below(found.sources) == ["a.jpg", "b.png"]
+
+
+def test_list_keeps_the_folders_of_relative_paths(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tree)
+    listed = ["town/a.jpg", str(tree / "a.jpg"), "town/../b.png", "town/old", "gone.jpg"]
+    found = discover([], listed=listed)
+    assert _below(found.sources) == ["town/a.jpg", "a.jpg", "b.png", "c.jpg"]
+    assert [failed.source.name for failed in found.missing] == ["gone.jpg"]
+
+
+def test_picture_restored_in_place_stays_an_input(tree: Path) -> None:
+    ledger = Ledger(tree)
+    source = tree / "a.jpg"
+    ledger.finish(ledger.begin(source, Fingerprint.of(source), source, "settings"), source)
+    assert _below(discover([tree]).sources) == list(TREE)

@@ -20,7 +20,8 @@ from deblur_cli.pipeline.events import (
     Restored,
 )
 from deblur_cli.pipeline.images import Batch
-from deblur_cli.pipeline.plan import Job, plan
+from deblur_cli.pipeline.plan import Destination, Job, plan
+from deblur_cli.pipeline.treatment import Conduct
 from tests.pipeline.fakes import (
     FakeDeblurrer,
     FakeRestoration,
@@ -38,13 +39,14 @@ def photos(tmp_path: Path) -> Path:
 
 
 def _jobs(*inputs: Path, output: Path | None = None) -> tuple[Job, ...]:
-    return plan(discover(inputs, output).sources, str(output) if output else None)
+    sources = discover(inputs, output).sources
+    return plan(sources, Destination(str(output) if output else None))
 
 
 def _batch(*deblurrers: FakeDeblurrer, **options: bool) -> Batch:
     """A batch on the CPU under several names, as if it were several devices."""
     fleet = {f"cpu:{number}": deblurrer for number, deblurrer in enumerate(deblurrers)}
-    return Batch(fleet, **options)  # type: ignore[arg-type]
+    return Batch(fleet, conduct=Conduct(**options))  # type: ignore[arg-type]
 
 
 def _run(
@@ -166,10 +168,10 @@ def test_subfolder_that_cannot_be_made_fails_its_pictures(photos: Path) -> None:
 def test_full_disk_ends_the_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, devices: int
 ) -> None:
-    def full(path: Path, photo: object) -> None:
-        raise ImageWriteError("cannot be written", path=path) from OSError(errno.ENOSPC, "full")
+    def full(job: Job, photo: object) -> None:
+        raise ImageWriteError("cannot be written") from OSError(errno.ENOSPC, "full")
 
-    monkeypatch.setattr(images, "write_photo", full)
+    monkeypatch.setattr(images, "put_photo", full)
     events = _run(_many(tmp_path, 30), *(FakeDeblurrer() for _ in range(devices)))
     assert {type(event) for event in events} == {Failed}
     assert len(events) <= 2 * devices + 1
@@ -365,3 +367,13 @@ def test_interrupt_on_one_of_several_devices_leaves_only_complete_files(tmp_path
     done = {event.target for event in events if isinstance(event, Restored)}
     assert {job.target for job in jobs if job.target.exists()} == done
     assert [type(event) for event in _run(jobs)].count(AlreadyDone) == len(done)
+
+
+def test_picture_that_changes_meanwhile_is_left_to_the_next_run(photos: Path) -> None:
+    (job,) = _jobs(photos / "a.png")
+    (failed,) = _run((job,), FakeDeblurrer(lambda _: save_picture(job.source, value=90)))
+    assert isinstance(failed, Failed)
+    assert "was changed while it was restored" in str(failed.error)
+    assert not job.target.exists()
+    assert [type(event) for event in _run((job,))] == [Restored]
+    assert mean_of(job.target) == 165

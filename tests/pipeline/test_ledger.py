@@ -11,13 +11,11 @@ from hypothesis import strategies as st
 from deblur_cli.errors import ImageWriteError
 from deblur_cli.pipeline.ledger import (
     LEDGER_FOLDER,
-    Fingerprint,
     Ledger,
-    Record,
     Verdict,
-    results_in,
     settings_hash,
 )
+from deblur_cli.pipeline.records import Fingerprint, Record
 
 SETTINGS = settings_hash({"model": "m", "tile": 256})
 
@@ -140,10 +138,10 @@ def test_torn_line_is_ignored(
     target.parent.mkdir()
     _complete(source, target)
     (file,) = (target.parent / LEDGER_FOLDER).iterdir()
-    begun, done = file.read_bytes().splitlines(keepends=True)
-    file.write_bytes(begun + done[: int(keep * len(done))] + rubbish)
+    process, begun, done, _ = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(process + begun + done[: int(keep * len(done))] + rubbish)
     assert _verdict(source, target) is Verdict.DONE
-    file.write_bytes(begun[: int(keep * (len(begun) - 1))] + rubbish)
+    file.write_bytes(process + begun[: int(keep * (len(begun) - 1))] + rubbish)
     assert _verdict(source, target) is Verdict.IN_THE_WAY
 
 
@@ -156,7 +154,7 @@ def test_line_of_foreign_json_is_ignored(source: Path, target: Path) -> None:
 
 def test_results_are_known_with_their_sources(source: Path, target: Path) -> None:
     _complete(source, target)
-    assert results_in(target.parent) == {target: source}
+    assert Ledger(target.parent).source_of(target) == source
 
 
 def test_moving_everything_together_keeps_the_ledger_true(
@@ -168,7 +166,7 @@ def test_moving_everything_together_keeps_the_ledger_true(
     source.rename(moved / source.name)
     target.parent.rename(moved / "out")
     assert _verdict(moved / "a.jpg", moved / "out/a.jpg") is Verdict.DONE
-    assert results_in(moved / "out") == {moved / "out/a.jpg": moved / "a.jpg"}
+    assert Ledger(moved / "out").source_of(moved / "out/a.jpg") == moved / "a.jpg"
 
 
 def test_ledger_that_cannot_be_written(source: Path, target: Path) -> None:
@@ -185,6 +183,60 @@ def test_settings_hash_depends_on_values_not_on_order() -> None:
 def test_unreadable_ledger_is_named(source: Path, target: Path) -> None:
     unreadable = target.parent / LEDGER_FOLDER / "other-process.jsonl"
     unreadable.mkdir(parents=True)
-    for look in (Ledger, results_in):
-        with pytest.raises(ImageWriteError, match=r"other-process\.jsonl: .* cannot be read"):
-            look(target.parent)
+    with pytest.raises(ImageWriteError, match=r"other-process\.jsonl: .* cannot be read"):
+        Ledger(target.parent)
+
+
+def _in_place(path: Path, settings: str = SETTINGS) -> Verdict:
+    return Ledger(path.parent).verdict_in_place(path, settings)
+
+
+def test_picture_in_place_is_restored_once(source: Path) -> None:
+    assert _in_place(source) is Verdict.FREE
+    ledger, begun = _begin(source, source)
+    assert _in_place(source) is Verdict.FREE
+    source.write_bytes(b"sharper picture")
+    assert _in_place(source) is Verdict.DONE
+    ledger.finish(begun, source)
+    assert _in_place(source) is Verdict.DONE
+    assert _in_place(source, settings_hash({"model": "n"})) is Verdict.IN_THE_WAY
+    source.write_bytes(b"sharper picture, and edited")
+    assert _in_place(source) is Verdict.IN_THE_WAY
+
+
+def test_picture_in_place_that_could_not_be_written_is_free(source: Path) -> None:
+    ledger, begun = _begin(source, source)
+    ledger.abandon(begun)
+    assert _in_place(source) is Verdict.FREE
+
+
+def test_failures_are_known_until_the_result_is_there(source: Path, target: Path) -> None:
+    ledger = Ledger(target.parent)
+    assert ledger.failure(target) is None
+    ledger.fail(source, target, "unreadable", "a.jpg: damaged")
+    ledger.close()
+    assert Ledger(target.parent).failure(target) is not None
+    assert Ledger(target.parent).failure(target.with_name("b.jpg")) is None
+    assert _verdict(source, target) is Verdict.FREE
+    _begin(source, target)
+    assert Ledger(target.parent).failure(target) is not None
+    _complete(source, target)
+    assert Ledger(target.parent).failure(target) is None
+    assert Ledger(target.parent).source_of(target) == source
+
+
+def test_failure_after_a_result_does_not_hide_it(source: Path, target: Path) -> None:
+    _complete(source, target)
+    Ledger(target.parent).fail(source, target, "unwritable", "a.jpg: exists")
+    assert Ledger(target.parent).failure(target) is not None
+    assert _verdict(source, target) is Verdict.DONE
+
+
+def test_failure_on_a_full_disk_is_not_told_twice(
+    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    Ledger(target.parent).fail(source, target, "unwritable", "full")

@@ -112,6 +112,21 @@ def test_a_step_of_one_parameter_is_adamw_as_published() -> None:
     torch.testing.assert_close(parameter.detach().double(), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_without_deep_supervision_the_full_size_result_alone_counts() -> None:
+    torch.manual_seed(0)
+    model = create_model("algnet", width=4, encoder_blocks=[1, 1], decoder_blocks=[1, 1])
+    blurred, sharp = pair()
+    losses = {}
+    for wish in ("true", "false"):
+        recipe = load_recipe("small-motion", [f"loss.deep_supervision={wish}"])
+        learner = make_learner(model, recipe, CPU, torch.float32)
+        losses[wish], restored = learner.compare(blurred, sharp)
+        alone = learner.criterion([restored], blurred, sharp)
+    coarse, _ = model.network(blurred)
+    torch.testing.assert_close(losses["false"], alone)
+    torch.testing.assert_close(losses["true"], alone + learner.criterion([coarse], blurred, sharp))
+
+
 def queue_a_step(learner: Learner, tally: Tally, images: Tensor) -> None:
     found = learner.step(*(to_device(x, learner.device) for x in (images, images.flip(0))), 1e-4)
     tally.add(found.loss, found.gain, found.finite, patches=2)

@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
+from deblur_cli.data.crops import unchanged
 from deblur_cli.errors import UsageError
 from deblur_cli.training.recipe import Data, Recipe, Stage, load_recipe
-from deblur_cli.training.sources import open_stream
+from deblur_cli.training.sources import load_pictures, open_stream, patch_stream
 from tests.data.layouts import numbered, textured, write_gopro, write_picture
 
 
@@ -55,10 +56,43 @@ def test_pairs_that_are_too_small_are_named_before_any_worker_starts(
 ) -> None:
     large = replace(recipe, optimiser=replace(recipe.optimiser, patch=304))
     with (
-        pytest.raises(UsageError, match="300x300"),
+        pytest.raises(UsageError, match=r"1 of 1 pairs .*blur/a\.png: .* side of 300 pixels"),
         open_stream(large, tmp_path, seed=0, workers=2),
     ):
         pass
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_damaged_photos_and_pairs_are_named_and_counted_before_the_first_step(
+    recipe: Recipe, tmp_path: Path, workers: int
+) -> None:
+    for folder in ("sharp", "pairs/blur", "pairs/sharp"):
+        (tmp_path / folder / "b.png").write_bytes(b"damaged")
+    notes: list[str] = []
+    with open_stream(recipe, tmp_path, 0, workers, notes.append) as stream:
+        assert stream.batch(0.5)[0].shape == (3, 32, 32, 3)
+    photos, pairs = notes
+    assert photos.startswith(f"1 of 2 photos cannot be used: b.png; {tmp_path / 'sharp/b.png'}")
+    assert pairs.startswith(f"1 of 2 pairs cannot be used: b; {tmp_path / 'pairs/blur/b.png'}")
+    (tmp_path / "sharp/a.png").write_bytes(b"damaged")
+    with (
+        pytest.raises(UsageError, match="2 of 2 photos cannot be used"),
+        open_stream(recipe, tmp_path, 0, workers, notes.append),
+    ):
+        pass
+
+
+def test_the_share_of_linear_light_goes_to_every_synthetic_blur(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    shares = {}
+    for wish in (None, 0.25):
+        data = replace(recipe.data, linear_share=wish, shares={"motion": 1, "defocus": 1})
+        drawn = replace(recipe, data=data)
+        stream = patch_stream(drawn, load_pictures(drawn, tmp_path, 0), 10**6, seed=0)
+        blurs = [source.source.blur for _, source in stream.sources]
+        shares[wish] = [blur.camera.linear_share for blur in blurs]
+    assert shares == {None: [0.5, 1.0], 0.25: [0.25, 0.25]}
 
 
 @pytest.fixture
@@ -122,6 +156,18 @@ def test_a_set_that_is_missing_or_has_unpaired_photos_is_refused(
     blurred_photos(tmp_path)[0].unlink()
     with pytest.raises(UsageError, match="1 photos without partner: GOPR0000_11_00/000000"):
         told(gopro, tmp_path)
+
+
+def test_a_decoded_crop_gives_patches_from_different_places(tmp_path: Path) -> None:
+    write_gopro(tmp_path, "train", textured(1, 96, 96))
+    recipe = load_recipe("algnet-gopro", ["optimiser.patch=24", "optimiser.batch=16"])
+    pictures = load_pictures(recipe, tmp_path, 0, lambda text: None)
+    stream = patch_stream(recipe, pictures, 10**6, seed=0)
+    stream.augment = unchanged
+    patches = {patch.tobytes() for patch in stream.batch(0.0)[0]}
+    ((_, pool),) = stream.sources
+    assert len(pool._slots) < 16
+    assert len(patches) == 16
 
 
 def test_stages_change_the_patches_on_the_way(gopro: Recipe, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
+from llvmlite.binding import llvm_version_info
 from numba import types
 from numba.core import cgutils
 from numba.extending import lower_builtin, models, register_model, type_callable
@@ -25,6 +26,7 @@ from deblur_cli.ops.cpu.vectors import (
     Lanes,
     accumulate,
     constant,
+    gelu,
     lane_sums,
     pointer,
     sigmoid,
@@ -74,6 +76,7 @@ def _define_function(emit: Callable[[Lanes], Lanes]) -> Any:
 for _operation in (operator.add, operator.sub, operator.mul, operator.truediv):
     _define_operator(_operation)
 
+vector_gelu = _define_function(gelu)
 vector_sigmoid = _define_function(sigmoid)
 vector_softplus = _define_function(softplus)
 
@@ -193,7 +196,7 @@ def store_bfloat16(_typing: Any, address: Any, index: Any, lanes: Any) -> Any:
 
     def generate(context: Any, builder: ir.IRBuilder, _signature: Any, args: Any) -> ir.Value:
         target = pointer(builder, args[0], args[1], SHORT, SHORTS)
-        builder.store(_bfloat16_bits(builder, args[2]), target).align = 2
+        builder.store(_bfloat16_bits(context, builder, args[2]), target).align = 2
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64, lanes16), generate
@@ -227,7 +230,23 @@ def prefetch(_typing: Any, address: Any) -> Any:
     return types.void(types.int64), generate
 
 
-def _bfloat16_bits(builder: ir.IRBuilder, floats: ir.Value) -> ir.Value:
+class _BFloat16(ir.Type):  # type: ignore[misc]
+    """LLVM's type, which llvmlite has no class for."""
+
+    def _to_string(self) -> str:
+        return "bfloat"
+
+
+def _rounds_by_itself(context: Any) -> bool:
+    """Whether the processor has an instruction for it, and LLVM selects that."""
+    _, _, features = context.codegen().magic_tuple()
+    return "+avx512bf16" in features and llvm_version_info >= (17, 0, 0)
+
+
+def _bfloat16_bits(context: Any, builder: ir.IRBuilder, floats: ir.Value) -> ir.Value:
+    if _rounds_by_itself(context):
+        rounded = builder.fptrunc(floats, ir.VectorType(_BFloat16(), WIDTH))
+        return builder.bitcast(rounded, SHORTS)
     bits = builder.bitcast(floats, INTS)
     half, odd, quiet = (ir.Constant(INTS, [bit] * WIDTH) for bit in (0x7FFF, 1, 1 << 22))
     shift = ir.Constant(INTS, [16] * WIDTH)

@@ -49,58 +49,59 @@ def normalise(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
 
 
 @subroutine
-def _read(job: Any, row: int, block: int) -> Any:
-    place = WIDTH * (row * job.blocks + block)
-    if job.bytes == 2:
-        return load_bfloat16(job.x, place)
-    return load(job.x, place)
+def _read(row: int, size: int, block: int) -> Any:
+    if size == 2:
+        return load_bfloat16(row, WIDTH * block)
+    return load(row, WIDTH * block)
 
 
 @subroutine
-def _write(job: Any, row: int, block: int, lanes: Any) -> None:
-    place = WIDTH * (row * job.blocks + block)
-    if job.bytes == 2:
-        store_bfloat16(job.y, place, lanes)
+def _write(row: int, size: int, block: int, lanes: Any) -> None:
+    if size == 2:
+        store_bfloat16(row, WIDTH * block, lanes)
     else:
-        store(job.y, place, lanes)
+        store(row, WIDTH * block, lanes)
 
 
 @subroutine
-def _find_means(job: Any, first: int, count: int, scratch: int, means: int) -> None:
+def _find_means(x: int, size: int, blocks: int, count: int, scratch: int, means: int) -> None:
     for r in range(count):
-        total = splat(0.0)
-        for block in range(job.blocks):
-            total = total + _read(job, first + r, block)
+        row, total = x + r * size * blocks * WIDTH, splat(0.0)
+        for block in range(blocks):
+            total = total + _read(row, size, block)
         store(scratch, WIDTH * r, total)
-    store(means, 0, row_sums(scratch) * splat(1.0 / (WIDTH * job.blocks)))
+    store(means, 0, row_sums(scratch) * splat(1.0 / (WIDTH * blocks)))
 
 
 @subroutine
-def _find_scales(job: Any, first: int, count: int, scratch: int, means: int, scales: int) -> None:
+def _find_variances(x: int, size: int, blocks: int, count: int, scratch: int, means: int) -> Any:
     for r in range(count):
-        mean, total = broadcast(means, r), splat(0.0)
-        for block in range(job.blocks):
-            difference = _read(job, first + r, block) - mean
+        row, mean, total = x + r * size * blocks * WIDTH, broadcast(means, r), splat(0.0)
+        for block in range(blocks):
+            difference = _read(row, size, block) - mean
             total = total + difference * difference
         store(scratch, WIDTH * r, total)
-    variances = row_sums(scratch) * splat(1.0 / (WIDTH * job.blocks))
-    store(scales, 0, inverse_root(variances + splat(job.eps)))
+    return row_sums(scratch) * splat(1.0 / (WIDTH * blocks))
 
 
 @subroutine
 def _normalise_item(job: Any, first: int, scratch: int) -> None:
-    count = min(WIDTH, job.rows - first)
+    """What loops need of the job is read before them: for all LLVM knows, stores change it."""
+    count, blocks, size = min(WIDTH, job.rows - first), job.blocks, job.bytes
+    weights, biases, bytes_per_row = job.weight, job.bias, size * blocks * WIDTH
+    x, y = job.x + first * bytes_per_row, job.y + first * bytes_per_row
     for r in range(count, WIDTH):
         store(scratch, WIDTH * r, splat(0.0))
     means, scales = scratch + _SQUARE, scratch + _SQUARE + 4 * WIDTH
-    _find_means(job, first, count, scratch, means)
-    _find_scales(job, first, count, scratch, means, scales)
+    _find_means(x, size, blocks, count, scratch, means)
+    variances = _find_variances(x, size, blocks, count, scratch, means)
+    store(scales, 0, inverse_root(variances + splat(job.eps)))
     for r in range(count):
         mean, scale = broadcast(means, r), broadcast(scales, r)
-        for block in range(job.blocks):
-            weight, bias = load(job.weight, WIDTH * block), load(job.bias, WIDTH * block)
-            centred = _read(job, first + r, block) - mean
-            _write(job, first + r, block, centred * scale * weight + bias)
+        for block in range(blocks):
+            weight, bias = load(weights, WIDTH * block), load(biases, WIDTH * block)
+            centred = _read(x + r * bytes_per_row, size, block) - mean
+            _write(y + r * bytes_per_row, size, block, centred * scale * weight + bias)
 
 
 @kernel(numba.from_dtype(_JOB)[::1], numba.int64)

@@ -6,6 +6,7 @@ and sums may be fused, nothing else is relaxed: reassociation would delete the r
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from llvmlite import ir
@@ -160,6 +161,13 @@ def limited(x: Lanes) -> Lanes:
 def sigmoid(x: Lanes) -> Lanes:
     """1 / (1 + exp(-x))."""
     return Lanes(x.builder, constant(1.0)) / (exp2(limited(x * -LOG2_E)) + 1.0)
+
+
+def gelu(x: Lanes) -> Lanes:
+    """x / (1 + exp(-2 sqrt(2 / pi) (x + 0.044715 x**3))), which is GELU's tanh approximation."""
+    slope = -2.0 * math.sqrt(2.0 / math.pi) * LOG2_E
+    exponent = x * (x * x * (0.044715 * slope) + slope)
+    return x / (exp2(limited(exponent)) + 1.0)
 
 
 def softplus(x: Lanes) -> Lanes:

@@ -1,0 +1,182 @@
+"""Tells people (stderr) and programs (stdout) how one video goes.
+
+With --json every line is an object with `schema` and `event`:
+
+    start         version, model, warnings
+    video         source, target, width, height, frames, done, encoding, work, warnings
+    progress      done, saved, frames, seconds, shares                     (once a second at most)
+    restored      source, target, frames, bytes, seconds, shares, warnings, problems
+    already-done  source, target
+    summary       exit_code
+
+`shares` are the seconds that `decode`, `network` and `encode` have worked, side by side.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import deblur_cli
+from deblur_cli.cli import report
+from deblur_cli.cli.console import PlainConsole, QuietConsole, RichConsole, error_console
+from deblur_cli.errors import DeblurError
+from deblur_cli.pipeline.clips_events import (
+    ClipEvent,
+    ClipProgress,
+    ClipRestored,
+    ClipStarted,
+    Shares,
+)
+from deblur_cli.pipeline.events import AlreadyDone
+
+if TYPE_CHECKING:
+    from deblur_cli import Deblurrer
+
+_NAMES = {
+    ClipStarted: "video",
+    ClipProgress: "progress",
+    ClipRestored: "restored",
+    AlreadyDone: "already-done",
+}
+_SECONDS_BETWEEN_LINES = 30.0
+_SECONDS_BETWEEN_EVENTS = 1.0
+
+
+class VideoTeller:
+    """What is said of one video.
+
+    Args:
+        console: for people.
+        json: whether there are lines for programs.
+    """
+
+    def __init__(self, console: QuietConsole, json: bool) -> None:
+        self._console = console
+        self._json = json
+        self._told = 0.0
+        self._lined = 0.0
+        self._resumed = 0
+        self._complete = False
+        self._problems: tuple[str, ...] = ()
+        self._show: Callable[[ClipProgress], None] = self._line
+
+    def start(self, deblurrer: Deblurrer) -> None:
+        """Which network restores it."""
+        for line in (deblurrer.summary, *deblurrer.warnings):
+            self._console.note(line)
+        if self._json:
+            fields = {
+                "version": deblur_cli.__version__,
+                "model": deblurrer.summary,
+                "warnings": deblurrer.warnings,
+            }
+            report.write_line("start", fields)
+
+    @contextmanager
+    def showing(self) -> Iterator[None]:
+        """Within the block a terminal shows a bar."""
+        if not isinstance(self._console, RichConsole):
+            yield
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+        columns = (
+            TextColumn("restoring"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.description}"),
+        )
+        with Progress(*columns, console=error_console()) as bar:
+            task = bar.add_task("", total=None)
+            self._show = lambda progress: bar.update(
+                task,
+                completed=progress.done,
+                total=max(progress.frames, progress.done) or None,
+                description=self._pace(progress),
+            )
+            yield
+
+    def tell(self, event: ClipEvent) -> None:
+        """What happened."""
+        if self._json and self._is_due(event):
+            report.write_line(_NAMES[type(event)], asdict(event))
+        match event:
+            case ClipStarted():
+                self._begin(event)
+            case ClipProgress():
+                self._show(event)
+            case ClipRestored():
+                self._end(event)
+            case AlreadyDone():
+                self._complete = True
+                self._console.note(f"{event.target}: already done")
+
+    def finish(self, ended_early: int | None) -> int:
+        """The last line; returns the exit code, which is that of an early end if there was one."""
+        exit_code = DeblurError.exit_code if self._problems else 0
+        if not self._complete and ended_early is not None:
+            exit_code = ended_early
+            self._console.note("the video is not complete; the same command resumes")
+        if self._json:
+            report.write_line("summary", {"exit_code": exit_code})
+        return exit_code
+
+    def _begin(self, event: ClipStarted) -> None:
+        self._resumed = event.done
+        frames = f"{event.frames} frames" if event.frames else "frames"
+        resumed = f", {event.done} of them done already" if event.done else ""
+        self._console.note(
+            f"{event.source}: {frames} of {event.width}x{event.height}{resumed}; {event.encoding}"
+        )
+        for warning in event.warnings:
+            self._console.note(f"{event.source}: {warning}")
+
+    def _end(self, event: ClipRestored) -> None:
+        self._complete = True
+        self._problems = event.problems
+        for warning in event.warnings:
+            self._console.note(f"{event.target}: {warning}")
+        for problem in event.problems:
+            self._console.error(DeblurError(problem, path=event.source))
+        restored = event.frames - self._resumed
+        self._console.note(
+            f"{event.target}: {event.frames} frames, {event.bytes / 1e6:.1f} MB, restored "
+            f"{restored} in {event.seconds:.1f} s ({restored / event.seconds:.2f} frames/s; "
+            f"{_told(event.shares)})"
+        )
+
+    def _line(self, progress: ClipProgress) -> None:
+        """For logs: a line now and then."""
+        if not isinstance(self._console, PlainConsole):
+            return
+        now = time.monotonic()
+        if not self._lined:
+            self._lined = now
+        if now - self._lined >= _SECONDS_BETWEEN_LINES:
+            self._lined = now
+            self._console.note(f"{progress.done}/{progress.frames}: {self._pace(progress)}")
+
+    def _pace(self, progress: ClipProgress) -> str:
+        rate = (progress.done - self._resumed) / max(progress.seconds, 1e-9)
+        left = max(0, progress.frames - progress.done) / max(rate, 1e-9)
+        hours, seconds = divmod(round(left), 3600)
+        clock = f"{hours}:{seconds // 60:02}:{seconds % 60:02}"
+        return f"{rate:.2f} frames/s, {clock} left, {_told(progress.shares)}"
+
+    def _is_due(self, event: ClipEvent) -> bool:
+        if not isinstance(event, ClipProgress):
+            return True
+        if time.monotonic() - self._told < _SECONDS_BETWEEN_EVENTS:
+            return False
+        self._told = time.monotonic()
+        return True
+
+
+def _told(shares: Shares) -> str:
+    parts = asdict(shares)
+    total = sum(parts.values()) or 1.0
+    return ", ".join(f"{stage} {100 * seconds / total:.0f} %" for stage, seconds in parts.items())

@@ -1,0 +1,1 @@
+"""What a network does inside, what it costs, and how fast it is here."""

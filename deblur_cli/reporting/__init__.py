@@ -1,0 +1,1 @@
+"""The page that shows people how a batch went."""

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from deblur_cli.errors import ImageWriteError
+from deblur_cli.imaging.read import read_photo
+from deblur_cli.pipeline.plan import Job
+from deblur_cli.pipeline.results import give_times, put_copy, put_photo
+from tests.pipeline.fakes import mean_of, save_picture
+
+
+def test_copy_is_the_very_file(tmp_path: Path) -> None:
+    source = save_picture(tmp_path / "a.jpg")
+    put_copy(Job(source, tmp_path / "b.jpg", tmp_path))
+    assert (tmp_path / "b.jpg").read_bytes() == source.read_bytes()
+    assert (tmp_path / "b.jpg").stat().st_ino != source.stat().st_ino
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600, 0o444])
+def test_in_place_the_mode_stays(tmp_path: Path, mode: int) -> None:
+    path = save_picture(tmp_path / "a.png", value=90)
+    other = read_photo(save_picture(tmp_path / "b.png", value=40))
+    path.chmod(mode)
+    put_photo(Job(path, path, tmp_path, in_place=True), other)
+    assert mean_of(path) == 40
+    assert path.stat().st_mode & 0o777 == mode
+
+
+def test_times_to_the_nanosecond(tmp_path: Path) -> None:
+    source = save_picture(tmp_path / "a.png")
+    target = save_picture(tmp_path / "b.png")
+    os.utime(source, ns=(1_000_000_001, 2_000_000_003))
+    give_times(target, source.stat())
+    assert (target.stat().st_atime_ns, target.stat().st_mtime_ns) == (1_000_000_001, 2_000_000_003)
+    with pytest.raises(ImageWriteError, match="times cannot be set"):
+        give_times(tmp_path / "gone.png", source.stat())
+
+
+def test_result_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    source = save_picture(tmp_path / "a.png")
+    job = Job(source, tmp_path / "gone/b.png", tmp_path)
+    with pytest.raises(ImageWriteError, match=r"b\.png: cannot be written"):
+        put_copy(job)
+    with pytest.raises(ImageWriteError, match=r"b\.png: cannot be written"):
+        put_photo(job, read_photo(source))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
