@@ -41,7 +41,13 @@ class Seams:
     """Steps where fades begin and end relative to steps elsewhere; 1 is invisible."""
 
 
-def compare(photos: Sequence[Picture], whole: Deblurrer, tiled: Deblurrer, multiple: int) -> Seams:
+def compare(
+    photos: Sequence[Picture],
+    whole: Deblurrer,
+    tiled: Deblurrer,
+    multiple: int,
+    step: int | None = None,
+) -> Seams:
     """Restore each photo both ways."""
     distances, border_steps, other_steps = [], np.zeros(2), np.zeros(2)
     for photo in photos:
@@ -49,7 +55,7 @@ def compare(photos: Sequence[Picture], whole: Deblurrer, tiled: Deblurrer, multi
         distances.append(psnr(restored.image, one))
         size = Size(*photo.shape[:2])
         overlap = int(tiled.settings["overlap"])
-        grid = tile_grid(size, restored.tile, overlap, multiple)
+        grid = tile_grid(size, restored.tile, overlap, multiple, step)
         for axis, starts, side in (
             (0, grid.tops, grid.tile.height),
             (1, grid.lefts, grid.tile.width),
@@ -97,7 +103,8 @@ def main() -> int:
             model = load_weights(resolved)
             whole = Deblurrer(model, tile=0, advice=advice)
             tiled = Deblurrer(load_weights(resolved), tile=tile, advice=advice)
-            seams = compare(photos, whole, tiled, model.descriptor.size_multiple)
+            described = model.descriptor
+            seams = compare(photos, whole, tiled, described.size.multiple, described.tiling.step)
             passed = seams.psnr >= PSNR_BAR and abs(seams.contrast - 1) <= CONTRAST_BAR
             missed |= not passed and pooling == shipped.get("pooling", 0)
             print(

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "deblur_cli"
 PICTURE = Path(__file__).parents[1] / "CONTRIBUTING.md"
 ARROWS = re.findall(r"^ +(\w+)(?:\[.*?\])? --> (\w+)", PICTURE.read_text("utf-8"), re.MULTILINE)
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
-WITHOUT_TORCH = ("", "cli", "pipeline", "reporting", "imaging", "metrics", "data")
+WITHOUT_TORCH = ("", "cli", "pipeline", "reporting", "imaging", "video", "metrics", "data")
 
 
 def _imports(path: Path) -> Iterator[str]:

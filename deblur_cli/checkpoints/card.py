@@ -50,14 +50,15 @@ def _new(title: str) -> str:
 
 
 def _facts(metadata: Metadata) -> str:
-    config = ", ".join(f"{name} {_shown(value)}" for name, value in metadata.config.items())
+    layout = ", ".join(f"{name} {_shown(value)}" for name, value in metadata.config.items())
+    network = f"`{metadata.architecture}`{f': {layout}' if layout else ''}"
     sources = [f"- {source}" for source in metadata.trained_on] or ["The checkpoint does not say."]
     return "\n".join(
         (
             "| | |",
             "|---|---|",
             f"| Task | {f'`{metadata.task}`' if metadata.task else 'not said'} |",
-            f"| Architecture | `{metadata.architecture}`: {config} |",
+            f"| Architecture | {network} |",
             f"| Parameters | {metadata.parameters:,}, stored in {metadata.dtype} |",
             "| Input | RGB in [0,1], any size |",
             "",

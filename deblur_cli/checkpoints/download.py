@@ -7,6 +7,7 @@ the one that the Hub states; the library then finds them there.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ from deblur_cli.errors import WeightsError
 
 if TYPE_CHECKING:
     from huggingface_hub import HfFileMetadata
+
+log = logging.getLogger(__name__)
+"""What is downloaded, and when that is done: a line each."""
 
 _SHA256_DIGITS = 64
 
@@ -53,6 +57,8 @@ def _bring(file: HubFile, told: HfFileMetadata, sha256: str) -> None:
         if blob.exists():
             return
         partial = blob.with_name(f"{sha256}.part")
+        size = f"{(told.size or 0) / 1e6:.1f} MB"
+        log.info("fetching %s (%s) into %s", file, size, blob.parents[1])
         with partial.open("ab") as content:
             http_get(
                 told.location,
@@ -66,6 +72,7 @@ def _bring(file: HubFile, told: HfFileMetadata, sha256: str) -> None:
             partial.unlink()
             raise WeightsError(f"{file} was changed on its way", remedy="try again")
         partial.replace(blob)
+        log.info("fetched %s", file)
 
 
 @contextmanager

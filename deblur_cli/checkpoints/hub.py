@@ -54,7 +54,7 @@ def fetch(file: HubFile, offline: bool, anew: bool = False) -> Path:
     Args:
         file: what is wanted.
         offline: look into the cache only and open no connection.
-        anew: fetch it although it is in the cache, where it is replaced then.
+        anew: fetch it although it may be in the cache, where it is replaced then.
 
     Raises:
         WeightsError: not cached and offline, no such file, no access, or no connection.
@@ -104,7 +104,8 @@ def _locate(file: HubFile, offline: bool, anew: bool) -> Path:
     from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError
 
-    cached = None if anew else find_cached(file)
+    kept = find_cached(file)
+    cached = None if anew else kept
     if cached is not None and (offline or _COMMIT.fullmatch(file.revision)):
         return cached
     if offline or constants.HF_HUB_OFFLINE:
@@ -122,7 +123,7 @@ def _locate(file: HubFile, offline: bool, anew: bool) -> Path:
         if cached is not None:
             return cached
         raise
-    return download(file, told, anew)
+    return download(file, told, anew=anew and kept is not None)
 
 
 def soon_answered(question: Callable[[], Answer]) -> Answer:

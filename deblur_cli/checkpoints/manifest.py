@@ -11,6 +11,7 @@ licence = "Apache-2.0"
 file = "algnet-motion.safetensors"      # beside the manifest, or where it is fetched from:
 hub = {repo = "…", file = "…", revision = "…"}
 npm = {package = "…", version = "…", integrity = "sha512-…", file = "…/model.json"}
+mirror = {repo = "…", file = "…", revision = "…"}  # has the same file, should hub fail
 sha256 = "…"                            # 64 hexadecimal digits, of the file that is used
 bytes = 5900000
 trained_on = ["…"]
@@ -84,6 +85,8 @@ class Entry:
     file: str | None = None
     hub: HubFile | None = None
     npm: NpmFile | None = None
+    mirror: HubFile | None = None
+    """Has the same file as `hub`, and is asked where that fails."""
     command: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
@@ -227,6 +230,7 @@ class _Reader:
             file=self._text(where, table, "file") if "file" in table else None,
             hub=self._place(where, table, "hub", HubFile),
             npm=self._place(where, table, "npm", NpmFile),
+            mirror=self._place(where, table, "mirror", HubFile),
             command=self._text(where, table, "command") if "command" in table else "",
             restriction=self._text(where, table, "restriction") if "restriction" in table else "",
             **{
@@ -247,6 +251,10 @@ class _Reader:
             raise self._wrong(where, "sha256 is missing")
         if entry.sha256 is not None and not re.fullmatch("[0-9a-f]{64}", entry.sha256):
             raise self._wrong(where, "sha256 is not 64 lower-case hexadecimal digits")
+        if entry.mirror is not None and (
+            entry.hub is None or entry.converted or entry.sha256 is None
+        ):
+            raise self._wrong(where, "mirror is only for a pinned file of the Hub, used as it is")
         if entry.npm is not None and not re.fullmatch(_INTEGRITY, entry.npm.integrity):
             raise self._wrong(where, "npm, integrity is no sha512 as npm writes it")
         if entry.bytes <= 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ def push_release(release: Release, repo: str, public: bool, overwrite: bool) -> 
         CARD: release.card,
     }
     api = HfApi()
-    with _refusing(repo):
+    with _refusing(repo), _bars_on_a_terminal():
         soon_answered(lambda: get_session().head(api.endpoint))
         api.create_repo(repo, private=not public, exist_ok=True)
         if not overwrite:
@@ -133,6 +134,25 @@ def _refuse_present(api: HfApi, repo: str) -> None:
             f"the repository {repo} holds {', '.join(sorted(present)[:3])} already",
             remedy="choose another name, or --overwrite what has the same names there",
         )
+
+
+@contextmanager
+def _bars_on_a_terminal() -> Iterator[None]:
+    """Let the library show how far it is only where somebody looks."""
+    from huggingface_hub.utils import (  # type: ignore[attr-defined]
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    if sys.stderr.isatty() or are_progress_bars_disabled():
+        yield
+        return
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        enable_progress_bars()
 
 
 @contextmanager

@@ -91,7 +91,7 @@ def from_entry(manifest: Manifest, entry: Entry, offline: bool) -> ResolvedWeigh
             )
         return _resolved(entry, path, "bundled")
     if entry.hub is not None and not entry.converted:
-        return _resolved(entry, fetch(entry.hub, offline), str(entry.hub))
+        return from_hub(entry, offline)
     converted = find_converted(entry)
     if converted is None:
         raise WeightsError(
@@ -100,6 +100,29 @@ def from_entry(manifest: Manifest, entry: Entry, offline: bool) -> ResolvedWeigh
         )
     path, sha256 = converted
     return _resolved(entry, path, "cache", sha256)
+
+
+def from_hub(entry: Entry, offline: bool, anew: bool = False) -> ResolvedWeights:
+    """The file of an entry that is on the Hub, or if it cannot be had there, from its mirror.
+
+    Args:
+        entry: with a place on the Hub.
+        offline, anew: as `deblur_cli.checkpoints.hub.fetch`.
+
+    Raises:
+        WeightsError: it cannot be had.
+    """
+    assert entry.hub is not None
+    try:
+        return _resolved(entry, fetch(entry.hub, offline, anew), str(entry.hub))
+    except WeightsError as error:
+        if entry.mirror is None:
+            raise
+        try:
+            found = _resolved(entry, fetch(entry.mirror, offline, anew), str(entry.mirror))
+        except WeightsError:
+            raise error from None
+        return replace(found, warnings=(f"{error}; {entry.mirror} is taken instead",))
 
 
 def _resolved(entry: Entry, path: Path, source: str, sha256: str = "") -> ResolvedWeights:
@@ -115,7 +138,7 @@ def _first_available(manifest: Manifest, task: str, offline: bool) -> ResolvedWe
         except WeightsError as error:
             problems.append(f"{entry.id} cannot be used: {error}")
             continue
-        return replace(found, warnings=_fallen_back(problems, entry))
+        return replace(found, warnings=(*_fallen_back(problems, entry), *found.warnings))
     raise WeightsError(
         f"no weights for the task '{task}': {'; '.join(problems)}", remedy="reinstall deblur-cli"
     )

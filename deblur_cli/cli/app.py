@@ -15,7 +15,18 @@ from typing import Annotated
 
 import typer
 
-from deblur_cli.cli import bench, config, doctor, evaluate, inspect, run, train, video, weights
+from deblur_cli.cli import (
+    bench,
+    config,
+    doctor,
+    evaluate,
+    inspect,
+    run,
+    status,
+    train,
+    video,
+    weights,
+)
 from deblur_cli.cli.configuration import read_configuration
 from deblur_cli.cli.console import report_error
 from deblur_cli.cli.grouped import GroupedCommand
@@ -31,6 +42,7 @@ app = typer.Typer(
 )
 app.command("run", cls=GroupedCommand)(run.run)
 app.command("video", cls=GroupedCommand)(video.video)
+app.command("status")(status.status)
 app.command("eval")(evaluate.evaluate)
 app.command("train")(train.train)
 app.command("doctor")(doctor.doctor)

@@ -1,4 +1,4 @@
-"""`deblur config`: the value of every option that is not given on the command line, and its source."""
+"""`deblur config`: what every option is if the command line does not say it, and who says so."""
 
 from __future__ import annotations
 

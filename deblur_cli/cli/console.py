@@ -129,9 +129,8 @@ class RichConsole(QuietConsole):
         self._to_do = 0
 
     def _show(self, text: str) -> None:
-        print(
-            one_line(text), file=sys.stderr, flush=True
-        )  # the bar, which redirects it, goes below
+        """Above the bar while there is one, which redirects stderr."""
+        print(one_line(text), file=sys.stderr, flush=True)
 
     @contextmanager
     def progress(self, total: int) -> Iterator[None]:

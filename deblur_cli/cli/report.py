@@ -1,25 +1,8 @@
 """`--json`: what happened as JSON lines on stdout, flushed, for other programs.
 
 Every line is an object with `schema` (1; grows when a field changes its meaning or goes) and
-`event`:
-
-    start         version, model, devices, total, skipped, left_out, warnings
-    restored      source, target, height, width, device, seconds, tile, tiles, redone, kept,
-                  warnings, read_seconds, write_seconds
-    left-sharp    source, target, score                                         (--skip-sharp)
-    already-done  source, target
-    failed        source, code, message
-    device-lost   device, source, problem
-    waiting       pictures
-    planned       source, target, action, source_bytes                            (--dry-run)
-    summary       restored, left_sharp, already_done, failed, unreadable, skipped, left_out,
-                  remaining, seconds, exit_code
-
-`model` is the deblurrers' one-line summary, `seconds` of a picture is the time on its device, and
-`action` one of restore, replace and already-done. `skipped` counts files that are no pictures,
-`left_out` pictures that --include, --exclude, --shard, --limit or --retry-failed leave out. A lost
-device stopped working over a picture, which ends by another line. Pictures that other
-processes have in hand are waited for. Fields and events may be added within a schema.
+`event`. The fields of each event are in `report.schema.json`, beside this file, and explained in
+docs/json.md.
 """
 
 from __future__ import annotations

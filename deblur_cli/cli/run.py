@@ -11,6 +11,7 @@ import typer
 
 from deblur_cli.cli.config import tell_settings
 from deblur_cli.cli.console import QuietConsole, choose_console
+from deblur_cli.cli.downloads import tell_downloads
 from deblur_cli.cli.grouped import grouped
 from deblur_cli.cli.log import open_log
 from deblur_cli.cli.options import ModelOptions
@@ -21,7 +22,7 @@ from deblur_cli.cli.run_options import (
     ResultOptions,
 )
 from deblur_cli.cli.run_report import report_on
-from deblur_cli.cli.signals import INTERRUPTED, stop_on_signals
+from deblur_cli.cli.signals import INTERRUPTED, exit_on_sigterm, stop_on_signals
 from deblur_cli.cli.status_file import StatusFile
 from deblur_cli.cli.stream import refuse_with_stream, spooled
 from deblur_cli.cli.teller import Teller
@@ -60,9 +61,10 @@ def run(
     """
     open_log(how.log)
     console = choose_console(how.quiet)
+    tell_downloads(console, how.quiet)
     for line in tell_settings(context):
         console.note(line)
-    with StatusFile(how.status_file) as status:
+    with exit_on_sigterm(), StatusFile(how.status_file) as status:
         order = _Order(choice, results, restoration, network, how, console, status)
         order.check(inputs or [])
         with_stream = STANDARD_STREAM in (inputs or [])

@@ -7,7 +7,6 @@ import shlex
 import sys
 from collections.abc import Mapping
 from datetime import datetime
-from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +38,8 @@ def check_report(path: Path, dry_run: bool) -> None:
 
 def report_on(path: Path, fleet: Mapping[str, Deblurrer], treatment: Treatment) -> Report:
     """The report of a batch that is about to begin."""
+    from importlib.metadata import version
+
     from deblur_cli.reporting.report import Report
 
     deblurrers = fleet.values()

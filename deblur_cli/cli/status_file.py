@@ -1,7 +1,8 @@
-"""`--status-file`: how far a batch is, in a small file that is always whole and that nobody locks."""
+"""`--status-file`: how far a batch is, in a small file that is always whole and never locked."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -58,14 +59,7 @@ class StatusFile:
     def __enter__(self) -> StatusFile:
         """Write for the first time."""
         if self._path is not None:
-            try:
-                self._write(self._path)
-            except OSError as error:
-                raise UsageError(
-                    f"the status cannot be written: {error.strerror}",
-                    path=self._path,
-                    remedy="see --status-file",
-                ) from error
+            self._write_first(self._path)
             self._writer.start()
         return self
 
@@ -76,12 +70,23 @@ class StatusFile:
         trace: TracebackType | None,
     ) -> None:
         """Write for the last time."""
-        other = INTERRUPTED if isinstance(error, KeyboardInterrupt) else DeblurError.exit_code
-        self._exit_code = 0 if error is None else getattr(error, "exit_code", other)
+        self._exit_code = _exit_code(error)
         self._ended.set()
         if self._path is not None:
             self._writer.join()
             self._try_to_write(self._path)
+
+    def _write_first(self, path: Path) -> None:
+        try:
+            if path.exists() and not path.is_file():
+                raise FileExistsError(errno.EEXIST, "something that is no file stands there")
+            self._write(path)
+        except OSError as error:
+            raise UsageError(
+                f"the status cannot be written: {error.strerror}",
+                path=path,
+                remedy="see --status-file",
+            ) from error
 
     def _keep_writing(self) -> None:
         assert self._path is not None
@@ -118,6 +123,18 @@ class StatusFile:
             **_progress(self._teller, time.monotonic() - self._followed),
             "current": sorted(map(str, tuple(self._in_hand))),
         }
+
+
+def _exit_code(end: BaseException | None) -> int:
+    match end:
+        case None:
+            return 0
+        case KeyboardInterrupt():
+            return INTERRUPTED
+        case SystemExit(code=int(exit_code)):
+            return exit_code
+        case _:
+            return int(getattr(end, "exit_code", DeblurError.exit_code))
 
 
 def _progress(teller: Teller | None, seconds: float) -> dict[str, float | None]:

@@ -61,6 +61,7 @@ class Teller:
             fields = {
                 "version": deblur_cli.__version__,
                 "model": summary,
+                "weights": _weights_of(next(iter(fleet.values()))),
                 "devices": list(fleet),
                 "total": self.total,
                 "skipped": self.skipped,
@@ -129,3 +130,8 @@ class Teller:
         sharp, left_out = self.tally.left_sharp, self.left_out
         said = f"left {sharp} sharp ones as they are, " if sharp else ""
         return said + (f"left out {left_out}, " if left_out else "")
+
+
+def _weights_of(deblurrer: Deblurrer) -> dict[str, object]:
+    settings = deblurrer.settings
+    return {"id": settings["model"], "sha256": settings["weights"], "source": deblurrer.source}

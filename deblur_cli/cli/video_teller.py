@@ -5,8 +5,9 @@ With --json every line is an object with `schema` and `event`:
     start         version, model, warnings
     video         source, target, width, height, frames, done, encoding, work, warnings
     progress      done, saved, frames, seconds, shares                     (once a second at most)
+    warning       seconds, warning                       (of the first frame of which it is true)
     restored      source, target, frames, bytes, seconds, shares, warnings, problems
-    already-done  source, target
+    already-done  source, target, problems
     summary       exit_code
 
 `shares` are the seconds that `decode`, `network` and `encode` have worked, side by side.
@@ -18,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import deblur_cli
@@ -25,13 +27,14 @@ from deblur_cli.cli import report
 from deblur_cli.cli.console import PlainConsole, QuietConsole, RichConsole, error_console
 from deblur_cli.errors import DeblurError
 from deblur_cli.pipeline.clips_events import (
+    ClipAlreadyDone,
     ClipEvent,
     ClipProgress,
     ClipRestored,
     ClipStarted,
+    ClipWarned,
     Shares,
 )
-from deblur_cli.pipeline.events import AlreadyDone
 
 if TYPE_CHECKING:
     from deblur_cli import Deblurrer
@@ -40,7 +43,8 @@ _NAMES = {
     ClipStarted: "video",
     ClipProgress: "progress",
     ClipRestored: "restored",
-    AlreadyDone: "already-done",
+    ClipWarned: "warning",
+    ClipAlreadyDone: "already-done",
 }
 _SECONDS_BETWEEN_LINES = 30.0
 _SECONDS_BETWEEN_EVENTS = 1.0
@@ -61,7 +65,7 @@ class VideoTeller:
         self._lined = 0.0
         self._resumed = 0
         self._complete = False
-        self._problems: tuple[str, ...] = ()
+        self._damaged = False
         self._show: Callable[[ClipProgress], None] = self._line
 
     def start(self, deblurrer: Deblurrer) -> None:
@@ -111,13 +115,16 @@ class VideoTeller:
                 self._show(event)
             case ClipRestored():
                 self._end(event)
-            case AlreadyDone():
+            case ClipWarned():
+                self._console.note(f"from {event.seconds:.2f} s: {event.warning}")
+            case ClipAlreadyDone():
                 self._complete = True
                 self._console.note(f"{event.target}: already done")
+                self._blame(event.source, event.problems)
 
     def finish(self, ended_early: int | None) -> int:
         """The last line; returns the exit code, which is that of an early end if there was one."""
-        exit_code = DeblurError.exit_code if self._problems else 0
+        exit_code = DeblurError.exit_code if self._damaged else 0
         if not self._complete and ended_early is not None:
             exit_code = ended_early
             self._console.note("the video is not complete; the same command resumes")
@@ -137,17 +144,20 @@ class VideoTeller:
 
     def _end(self, event: ClipRestored) -> None:
         self._complete = True
-        self._problems = event.problems
         for warning in event.warnings:
             self._console.note(f"{event.target}: {warning}")
-        for problem in event.problems:
-            self._console.error(DeblurError(problem, path=event.source))
+        self._blame(event.source, event.problems)
         restored = event.frames - self._resumed
         self._console.note(
             f"{event.target}: {event.frames} frames, {event.bytes / 1e6:.1f} MB, restored "
             f"{restored} in {event.seconds:.1f} s ({restored / event.seconds:.2f} frames/s; "
             f"{_told(event.shares)})"
         )
+
+    def _blame(self, source: Path, problems: tuple[str, ...]) -> None:
+        self._damaged = bool(problems)
+        for problem in problems:
+            self._console.error(DeblurError(problem, path=source))
 
     def _line(self, progress: ClipProgress) -> None:
         """For logs: a line now and then."""

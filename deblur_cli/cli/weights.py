@@ -103,14 +103,16 @@ def fetch(
     if found is None:
         licence = ", ".join(filter(None, (entry.licence, entry.restriction)))
         console.note(f"fetching {entry.id} from {place}; licence: {licence}")
-        found = fetch_weights(manifest, entry, place)
+        found = fetch_weights(entry, place)
+        for line in found.warnings:
+            console.note(line)
     else:
         console.note(f"{entry.id} is here already")
     if entry.sha256 is None:
         console.note(f"nobody has pinned these weights; their SHA-256 is {found.sha256}")
     if json:
         fields = {"id": entry.id, "path": found.path, "sha256": found.sha256}
-        report.write_line("weights-fetched", fields | {"origin": str(place) if fetched else None})
+        report.write_line("weights-fetched", fields | {"origin": found.source if fetched else None})
     else:
         typer.echo(found.path)
 

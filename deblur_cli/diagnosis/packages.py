@@ -52,11 +52,12 @@ class Extra:
 
 EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "mamba": ("mamba-ssm's CUDA kernels as a scan back end", ("mamba_ssm",)),
-    "train": ("nothing yet", ("tensorboard", "matplotlib", "av")),
+    "train": ("curves, TensorBoard and frames of training", ("tensorboard", "matplotlib", "av")),
     "eval": ("nothing yet", ("skimage", "lpips", "cleanfid")),
-    "video": ("nothing yet", ("av", "imageio")),
-    "raw": ("nothing yet", ("rawpy",)),
-    "heif": ("nothing yet", ("pillow_heif",)),
+    "video": ("deblur video", ("av", "imageio")),
+    "raw": ("raw photos", ("rawpy",)),
+    "heif": ("HEIF photos", ("pillow_heif",)),
+    "jxl": ("JPEG XL photos", ("pillow_jxl",)),
     "foreign": ("weights of other networks, such as Uformer", ("spandrel",)),
     "ray": ("nothing yet", ("ray",)),
 }

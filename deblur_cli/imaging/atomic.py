@@ -9,8 +9,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 TEMPORARY_SUFFIX = ".deblur-part"
-OWNER = secrets.token_hex(8)
-"""Tells the temporary files of this process from those of others."""
+_START = secrets.token_hex(6)
+
+
+def owner() -> str:
+    """What tells the temporary files of this process from those of others, its forks included."""
+    return f"{_START}{os.getpid():x}"
 
 
 @contextmanager
@@ -27,7 +31,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
     Raises:
         OSError: the file cannot be created, flushed or renamed.
     """
-    temporary = final.with_name(f".{OWNER}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
+    temporary = final.with_name(f".{owner()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     temporary.touch(mode=0o666, exist_ok=False)
     try:
         yield temporary

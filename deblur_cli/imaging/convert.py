@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from deblur_cli.imaging import heif
 from deblur_cli.imaging.avif import AvifEncoding
 from deblur_cli.imaging.colour import decode_srgb, encode_srgb
 from deblur_cli.imaging.exr import ExrEncoding
@@ -70,6 +71,12 @@ def check_depth(form: str, depth: str) -> None:
     if form in _WRITABLE and depth not in _WRITABLE[form].depths:
         able = ", ".join(name for name, each in _WRITABLE.items() if depth in each.depths)
         raise ValueError(f"{form} has no depth of {depth} ({able} have)")
+
+
+def check_library(form: str) -> None:
+    """Refuse a format whose library is absent; raises `MissingExtraError`."""
+    if form == HeifEncoding.format:
+        heif.require_library()
 
 
 def recast(

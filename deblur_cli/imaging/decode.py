@@ -24,13 +24,19 @@ def to_photo(stored: Stored) -> Photo:
     has_alpha = channels in (2, 4)
     colours = samples[:, :, : channels - has_alpha]
     return Photo(
-        pixels=np.array(np.broadcast_to(colours, (*colours.shape[:2], 3)), order="C"),
+        pixels=_in_full(colours),
         alpha=np.array(samples[:, :, -1], order="C") if has_alpha else None,
         greyscale=channels <= 2,
         encoding=stored.encoding,
         metadata=metadata,
         notes=stored.notes,
     )
+
+
+def _in_full(colours: Image) -> Image:
+    """Three channels, in memory that is whole and may be changed; copied only if need be."""
+    rgb: Samples = colours if colours.shape[2] == 3 else np.repeat(colours, 3, axis=2)
+    return np.require(rgb, requirements=["C", "W"])
 
 
 def _without_orientation(metadata: Metadata, width: int, height: int) -> Metadata:

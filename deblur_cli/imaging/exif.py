@@ -25,6 +25,7 @@ _THUMBNAIL_START, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _JPEG_START = b"\xff\xd8"
 _ASCII = 2
 _INLINE_BYTES = 4
+_HEADER_BYTES = 8
 _INTEGERS = {3: "H", 4: "I"}
 
 EMPTY = b"II*\0" + struct.pack("<IHI", 8, 0, 0)
@@ -160,8 +161,10 @@ class ExifBlock:
         return place
 
     def _directory(self, offset: int) -> list[_Entry]:
-        starts = [offset + 2 + 12 * i for i in range(self._read("H", offset))]
-        return [self._entry(start) for start in starts]
+        first, count = offset + 2, self._read("H", offset)
+        if offset < _HEADER_BYTES or first + 12 * count > len(self._bytes):
+            raise DamagedExifError(f"no directory of {count} entries can be at {offset}")
+        return [self._entry(first + 12 * i) for i in range(count)]
 
     def _entry(self, start: int) -> _Entry:
         entry = _Entry(self._read("H", start), self._read("H", start + 2), start + 8)

@@ -21,7 +21,8 @@ _PRESET = "ultrafast"  # slower ones take up to five times as long for 15 % less
 _MODES = ("L", "LA", "RGB", "RGBA")
 
 
-def _library() -> ModuleType:
+def require_library() -> ModuleType:
+    """The module `pillow_heif`; raises `MissingExtraError` where it is not installed."""
     try:
         import pillow_heif
     except ImportError as error:
@@ -48,7 +49,7 @@ class HeifEncoding:
 
     def encode(self, samples: Image, metadata: Metadata) -> bytes:
         """The file's content; uint8 samples for 8 bits, else uint16."""
-        library = _library()
+        library = require_library()
         require(samples, np.uint8 if self.bits == 8 else np.uint16)
         channels = samples.shape[2]
         deep = "" if self.bits == 8 else f";{self.bits}"
@@ -71,7 +72,7 @@ class HeifEncoding:
 
 def read(source: Source) -> Stored:
     """Decode the primary picture of a HEIF file; the library turns it upright."""
-    library = _library()
+    library = require_library()
     content = source.content()
     require_complete(content)
     file = library.open_heif(io.BytesIO(content), convert_hdr_to_8bit=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import struct
+import tempfile
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar
 
@@ -57,28 +57,32 @@ class JpegEncoding:
     quality: int = 95
 
     def encode(self, samples: Image, metadata: Metadata) -> bytes:
-        """The file's content; there is no alpha in it."""
+        """The file's content; there is no alpha in it.
+
+        It is saved to a file: only then other threads can go on meanwhile.
+        """
         if samples.shape[2] in (2, 4):
             raise ValueError("it has no alpha channel")
-        buffer = io.BytesIO()
         tables: dict[str, Any] = (
             {"qtables": [list(table) for table in self.quantisation]}
             if self.quantisation
             else {"quality": self.quality}
         )
-        pillow.to_pillow(samples).save(
-            buffer,
-            self.format,
-            **tables,
-            subsampling=self.subsampling,
-            progressive=self.progressive,
-            comment=self.comment,
-            extra=_exif_segments(metadata.exif) + b"".join(_segment(*s) for s in self.segments),
-            icc_profile=metadata.icc,
-            xmp=metadata.xmp,
-            dpi=metadata.dpi or (0, 0),
-        )
-        return buffer.getvalue()
+        with tempfile.TemporaryFile() as file:
+            pillow.to_pillow(samples).save(
+                file,
+                self.format,
+                **tables,
+                subsampling=self.subsampling,
+                progressive=self.progressive,
+                comment=self.comment,
+                extra=_exif_segments(metadata.exif) + b"".join(_segment(*s) for s in self.segments),
+                icc_profile=metadata.icc,
+                xmp=metadata.xmp,
+                dpi=metadata.dpi or (0, 0),
+            )
+            file.seek(0)
+            return file.read()
 
 
 def read(source: Source) -> Stored:

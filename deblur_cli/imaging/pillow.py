@@ -13,6 +13,7 @@ _EXIF_PREFIX = b"Exif\0\0"
 _OPAQUE_MODES = {"RGB": "RGB", "L": "L", "P": "RGB", "1": "L"}
 _ALPHA_MODES = {"RGB": "RGBA", "RGBA": "RGBA", "L": "LA", "LA": "LA", "P": "RGBA", "PA": "RGBA"}
 _PALETTE_MODES = frozenset({"P", "PA"})
+_BAND_PIXELS = 1 << 17
 
 
 def check(image: PIL.Image.Image, source: Source, kind: str) -> None:
@@ -42,7 +43,7 @@ def stored(image: PIL.Image.Image, encoding: Encoding, notes: tuple[str, ...] = 
     image.load()
     metadata = metadata_of(image)
     if image.mode == "CMYK":
-        samples, note = cmyk_to_srgb(np.asarray(image), metadata.icc)
+        samples, note = cmyk_to_srgb(samples_of(image), metadata.icc)
         return Stored(samples, encoding, _without_profile(metadata), (*notes, note))
     if image.mode in _PALETTE_MODES:
         notes = (*notes, "its palette becomes full colour")
@@ -51,7 +52,22 @@ def stored(image: PIL.Image.Image, encoding: Encoding, notes: tuple[str, ...] = 
     modes = _ALPHA_MODES if image.has_transparency_data else _OPAQUE_MODES
     mode = modes[image.mode]
     converted = image if image.mode == mode else image.convert(mode)
-    return Stored(np.atleast_3d(np.asarray(converted)), encoding, metadata, notes)
+    return Stored(samples_of(converted), encoding, metadata, notes)
+
+
+def samples_of(image: PIL.Image.Image) -> Image:
+    """(H, W, C) uint8 of a loaded image.
+
+    It is taken over in bands: as a whole it would be copied several times, into memory that is new
+    each time.
+    """
+    width, height = image.size
+    samples = np.empty((height, width, len(image.getbands())), np.uint8)
+    rows = max(1, _BAND_PIXELS // width)
+    for top in range(0, height, rows):
+        band = image.crop((0, top, width, min(top + rows, height)))
+        samples[top : top + rows] = np.atleast_3d(np.asarray(band))
+    return samples
 
 
 def metadata_of(image: PIL.Image.Image) -> Metadata:

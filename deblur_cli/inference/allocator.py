@@ -5,6 +5,8 @@ threads other than the first keep small heaps of their own that large blocks nev
 both thresholds raised and one heap for all threads, freed blocks are reused, and resident memory
 stays at the peak of a tile. Restoring 6000 x 1000 pixels with a small ALGNet then takes 0.2 instead
 of 1.0 to 1.4 million page faults and three quarters of the CPU time.
+
+Pictures that are decoded and encoded gain as well, whatever device restores them.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ class Deblurrer:
             many go through the network at a time. On a CPU the picture's result and one row of
             tiles in float32 come on top.
         sha256: of the weights, for `settings`.
+        source: where the weights come from, for those who ask.
         advice: the manifest's `inference` table: `tile` and `overlap` where the caller leaves them
             open, `pooling` (train size of local pooling, 0 global), `match_mean` (give every tile
             its input's mean colour).
@@ -62,20 +63,23 @@ class Deblurrer:
         overlap: int | None = None,
         max_memory: int | str | None = None,
         sha256: str = "",
+        source: str = "",
         advice: Mapping[str, int | bool] | None = None,
         warnings: Sequence[str] = (),
     ) -> None:
         advice = advice or {}
+        self.source = source
+        """Where the weights come from, as `ResolvedWeights.source` says it."""
         self._device = resolve_device(device)
         described = model.descriptor
         if overlap is None:
             overlap = int(advice.get("overlap", described.tiling.overlap))
         multiple = described.size.multiple
         check_tile(tile, overlap, multiple)
-        self._style = Style(overlap, multiple, bool(advice.get("match_mean", False)))
+        match_mean = bool(advice.get("match_mean", False))
+        self._style = Style(overlap, multiple, described.tiling.step, match_mean)
         self.warnings = (*warnings, *model.cautions(self._device))
-        if self._device.type == "cpu":
-            reuse_freed_memory()
+        reuse_freed_memory()
         pooling = int(advice.get("pooling", 0))
         if pooling:
             model.set_local_pooling(pooling)
@@ -182,6 +186,7 @@ class Deblurrer:
                 overlap=overlap,
                 max_memory=max_memory,
                 sha256=resolved.sha256,
+                source=resolved.source,
                 advice=resolved.advice,
                 warnings=resolved.warnings,
             )

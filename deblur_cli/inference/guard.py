@@ -63,7 +63,7 @@ class GuardedNetwork:
         self.working = model if self._exact else copy.deepcopy(model)
         if not self._exact:
             self.working.set_precision(dtype)
-        _place(self.working, device)
+        self.working.place(device)
         self.graphs = (
             GraphedNetwork(self.working, CudaRecorder(device)) if device.type == "cuda" else None
         )
@@ -101,18 +101,10 @@ class GuardedNetwork:
         if passed:
             return restored, Outcome.RESTORED
         if not self._exact:
-            restored = _place(self._original, self._device)(x)
+            restored = self._original.place(self._device)(x)
             if bool(plausible(restored, x)):
                 return restored, Outcome.REDONE
         return x, Outcome.KEPT
-
-
-def _place(model: RestorationModel, device: torch.device) -> RestorationModel:
-    placed: RestorationModel = model.to(device)
-    for parameter in placed.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.to(memory_format=torch.channels_last)
-    return placed
 
 
 def _largest_cell_mean(values: Tensor) -> Tensor:

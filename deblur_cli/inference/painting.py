@@ -47,6 +47,8 @@ class Style:
     """Pixels that tiles share."""
     multiple: int
     """The network's size multiple."""
+    step: int | None
+    """Tiles begin at multiples of this, or of the size multiple."""
     match_mean: bool
     """Whether every tile gets its input's mean colour."""
 
@@ -93,7 +95,7 @@ class Painting:
         """
         style, finished = self._style, self._canvas.finished
         rest = Size(self.size.height - finished, self.size.width)
-        grid = tile_grid(rest, side, style.overlap, style.multiple)
+        grid = tile_grid(rest, side, style.overlap, style.multiple, style.step)
         together = max(1, min(len(grid.lefts), at_once // grid.tile.pixels))
         self.cut = Cut(side, grid.tile, together)
         self._band = Band(self.size.width, style.overlap)

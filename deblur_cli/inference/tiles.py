@@ -54,11 +54,13 @@ class TileGrid:
             yield tuple(Region(top, left, self.tile) for left in self.lefts)
 
 
-def tile_grid(size: Size, tile: int, overlap: int, multiple: int) -> TileGrid:
+def tile_grid(
+    size: Size, tile: int, overlap: int, multiple: int, step: int | None = None
+) -> TileGrid:
     """The fewest tiles that cover a picture exactly, all equal and as small as their number allows.
 
-    A side not longer than `tile` is covered whole. Otherwise tiles start at multiples of `multiple`
-    so that a network's subsampling keeps its phase, except the last, which is moved inside the
+    A side not longer than `tile` is covered whole. Otherwise tiles start at multiples of `step` so
+    that a network's subsampling keeps its phase, except the last, which is moved inside the
     picture; there the overlap is larger than asked for.
 
     Args:
@@ -66,14 +68,16 @@ def tile_grid(size: Size, tile: int, overlap: int, multiple: int) -> TileGrid:
         tile: longest side of a tile in pixels.
         overlap: pixels that neighbouring tiles share at least.
         multiple: the network's size multiple.
+        step: divides `multiple`; None for the same.
 
     Raises:
         ValueError: the tile is smaller than `smallest_tile(overlap, multiple)`.
     """
     if overlap < 0 or tile < smallest_tile(overlap, multiple):
         raise ValueError(f"tiles of {tile} cannot overlap by {overlap} in steps of {multiple}")
-    height, tops = _cover(size.height, tile, overlap, multiple)
-    width, lefts = _cover(size.width, tile, overlap, multiple)
+    step = step or multiple
+    height, tops = _cover(size.height, tile, overlap, multiple, step)
+    width, lefts = _cover(size.width, tile, overlap, multiple, step)
     return TileGrid(Size(height, width), tops, lefts)
 
 
@@ -88,14 +92,16 @@ def whole_tile(size: Size, multiple: int) -> int:
     return _round_up(max(size.height, size.width), multiple)
 
 
-def _cover(length: int, longest: int, overlap: int, multiple: int) -> tuple[int, tuple[int, ...]]:
+def _cover(
+    length: int, longest: int, overlap: int, multiple: int, step: int
+) -> tuple[int, tuple[int, ...]]:
     """Side and starts of the tiles along one axis."""
     if length <= longest:
         return length, (0,)
 
     def starts(side: int) -> tuple[int, ...]:
-        step = (side - overlap) // multiple * multiple
-        return (*range(0, length - side, step), length - side)
+        apart = (side - overlap) // step * step
+        return (*range(0, length - side, apart), length - side)
 
     longest = longest // multiple * multiple
     fewest = len(starts(longest))

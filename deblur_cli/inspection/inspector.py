@@ -136,8 +136,7 @@ def load_subject(
     place = resolve_device(device)
     resolved = resolve_weights(task, model=model, weights=weights, offline=offline)
     network = load_weights(resolved)
-    advice = resolved.entry.inference if resolved.entry else {}
-    if pooling := int(advice.get("pooling", 0)):
+    if pooling := int(resolved.advice.get("pooling", 0)):
         network.set_local_pooling(pooling)
     warnings = (*resolved.warnings, *network.cautions(place))
     return Subject(resolved.id, network.to(place), place, picture, at, side, warnings)

@@ -103,7 +103,7 @@ def time_forward(
     precision = choose_dtype(dtype, place, model)
     if precision != torch.float32:
         model.set_precision(precision)
-    model.to(device=place, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.place(place)
     needed = int(bytes_per_pixel(model, place) * size[0] * size[1])  # its probe is the warm-up
     if needed > free_memory(place):
         raise _too_large(needed, place)

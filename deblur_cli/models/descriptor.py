@@ -39,6 +39,8 @@ class Tiling:
     """Pixels that tiles share."""
     largest: int = 0
     """Largest side of a tile, 0 for any."""
+    step: int | None = None
+    """Tiles begin at multiples of this; None for the multiple that the network works on."""
     reach: Reach = "picture"
     """What a pixel of the result depends on: `surroundings`, so that tiles show what the whole
     picture would; `means` over everything besides, so that this takes local pooling; or the whole

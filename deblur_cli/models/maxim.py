@@ -246,7 +246,7 @@ class MAXIM(Network):
     """
 
     padding_mode = "reflect"
-    tiling = Tiling(largest=512)
+    tiling = Tiling(largest=512, step=16)
 
     def __init__(self, config: MAXIMConfig) -> None:
         super().__init__()

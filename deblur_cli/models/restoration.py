@@ -99,6 +99,14 @@ class RestorationModel(nn.Module):
         restored: Tensor = self.network(padded, side_outputs=False)[self.network.final_output]
         return restored[..., :height, :width].float()
 
+    def place(self, device: torch.device) -> RestorationModel:
+        """Move to `device`, where the weights of 2-D convolutions are stored channels last."""
+        self.to(device)
+        for parameter in self.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        return self
+
     def set_precision(self, dtype: torch.dtype) -> RestorationModel:
         """Run convolutions and projections in `dtype`; norms, scan and final residual stay float32.
 

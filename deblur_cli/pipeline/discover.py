@@ -14,8 +14,8 @@ from deblur_cli.errors import ImageReadError, NothingToDoError, UsageError
 from deblur_cli.imaging.read import SUFFIXES, looks_like_image
 from deblur_cli.pipeline.events import Failed
 from deblur_cli.pipeline.filter import ANY_FOLDERS, Filter, fits
-from deblur_cli.pipeline.ledger import LEDGER_FOLDER, Ledger
-from deblur_cli.pipeline.paths import identity, is_folder, is_special, place
+from deblur_cli.pipeline.ledger import Ledger
+from deblur_cli.pipeline.paths import LEDGER_FOLDER, identity, is_folder, is_special, place
 
 _EVERYTHING = Filter()
 _DEBRIS = {"thumbs.db", "desktop.ini", "ehthumbs.db"}
@@ -215,11 +215,16 @@ def _fixed_part(pattern: str) -> Path:
 
 def _leave_out_results(sources: tuple[Source, ...]) -> tuple[tuple[Source, ...], int]:
     """Drop pictures that an earlier run made from another one of them."""
-    inputs = {place(source.path) for source in sources}
-    folders = {parent for path in inputs for parent in path.parents}
+    places = [place(source.path) for source in sources]
+    inputs = set(places)
+    folders = {
+        parent for path in {path.parent for path in places} for parent in (path, *path.parents)
+    }
     ledgers = [Ledger(folder) for folder in folders if is_folder(folder / LEDGER_FOLDER)]
     kept = tuple(
-        source for source in sources if not _is_result(place(source.path), ledgers, inputs)
+        source
+        for source, path in zip(sources, places, strict=True)
+        if not _is_result(path, ledgers, inputs)
     )
     return kept, len(sources) - len(kept)
 

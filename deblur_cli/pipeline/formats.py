@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deblur_cli.errors import UsageError
-from deblur_cli.imaging.convert import check_depth, format_of
+from deblur_cli.imaging.convert import check_depth, check_library, format_of
 from deblur_cli.imaging.formats import FORMATS, target_suffix
 
 
@@ -14,6 +14,7 @@ def written_format(suffix: str, depth: str | None) -> str:
 
     Raises:
         UsageError: it cannot be written, or not with this depth.
+        MissingExtraError: the library that writes it is not installed.
     """
     try:
         name = format_of(suffix)
@@ -21,6 +22,7 @@ def written_format(suffix: str, depth: str | None) -> str:
             check_depth(name, depth)
     except ValueError as error:
         raise UsageError(f"--format {suffix}: {error}") from error
+    check_library(name)
     return name
 
 

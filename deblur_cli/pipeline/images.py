@@ -53,18 +53,19 @@ _ACTIONS = {
     Verdict.IN_THE_WAY: "replace",
 }
 _RESTORE_ALL, _AS_USUAL = Treatment(), Conduct()
+_HANDS = 2
+"""Threads that read for each device, and as many that write: decoding may be the slower work."""
 _WAIT_SECONDS = 0.2, 0.6
 """Chosen anew each time, so that processes which wait for one another's pictures part ways."""
 
 
 @dataclass(frozen=True)
 class _Result:
-    """A picture to be written; `seen` is what the network got and gave, as the sheet shows it."""
+    """A picture to be written; `pixels` is what became of its rendition."""
 
-    source_file: Fingerprint
-    photo: Photo
+    picture: Picture
+    pixels: Image
     event: Restored | LeftSharp
-    seen: tuple[Image, Image] | None
 
 
 class Batch:
@@ -171,7 +172,8 @@ class Batch:
         """Do jobs; returns how many ended."""
         working = [device for device in self._fleet if device not in self._without]
         workers = [partial(self._restore, device, self._fleet[device]) for device in working]
-        stages = overlapped(jobs, self._load, workers, self._store, stop=stopped)
+        threads = _HANDS * len(workers)
+        stages = overlapped(jobs, self._load, workers, self._store, threads=threads, stop=stopped)
         ended = 0
         try:
             for outcome in stages:
@@ -216,9 +218,7 @@ class Batch:
         rendition = loaded.rendition
         if loaded.score is not None:
             left = LeftSharp(job.source, job.target, loaded.score)
-            photo = with_depth(rendition.photo, loaded.dtype)
-            seen = self._to_show(job, rendition.pixels, rendition.pixels)
-            return _Result(loaded.source_file, photo, left, seen)
+            return _Result(loaded, rendition.pixels, left)
         started = time.perf_counter()
         try:
             restoration = deblurrer.restore(rendition.pixels, strength=self._treatment.strength)
@@ -244,9 +244,7 @@ class Batch:
             warnings=(*rendition.photo.notes, *restoration.warnings),
             read_seconds=loaded.seconds,
         )
-        photo = with_depth(rendition.restored(restoration.image), loaded.dtype)
-        seen = self._to_show(job, rendition.pixels, restoration.image)
-        return _Result(loaded.source_file, photo, event, seen)
+        return _Result(loaded, restoration.image, event)
 
     def _store(self, job: Job, result: _Result | AlreadyDone) -> Event:
         if isinstance(result, AlreadyDone):
@@ -260,14 +258,13 @@ class Batch:
     def _write(self, job: Job, result: _Result) -> Event:
         if self._ledgers.verdict(job) is Verdict.DONE:  # by another process, meanwhile
             return AlreadyDone(job.source, job.target)
-        require_same(job, result.source_file)
+        require_same(job, result.picture.source_file)
         if isinstance(result.event, LeftSharp) and job.in_place:
             return result.event
         require_folder(job.target.parent)
-        if result.seen is not None:
-            self._show(job, result.event, *result.seen)
+        self._show(job, result)
         source = job.source.stat()
-        begun = self._ledgers.begin(job, result.source_file)
+        begun = self._ledgers.begin(job, result.picture.source_file)
         started = time.perf_counter()
         try:
             self._put(job, result)
@@ -281,26 +278,26 @@ class Batch:
             return replace(result.event, write_seconds=time.perf_counter() - started)
         return result.event
 
-    def _to_show(self, job: Job, before: Image, after: Image) -> tuple[Image, Image] | None:
-        is_wanted = job.sheet is not None or self._conduct.witness is not None
-        return (before, after) if is_wanted else None
-
-    def _show(self, job: Job, event: Restored | LeftSharp, before: Image, after: Image) -> None:
+    def _show(self, job: Job, result: _Result) -> None:
+        """Let others see what the network got and gave."""
+        before, after = result.picture.rendition.pixels, result.pixels
         if job.sheet is not None:
             write_sheet(job.sheet, before, after)
-        if self._conduct.witness is not None and isinstance(event, Restored):
+        if self._conduct.witness is not None and isinstance(result.event, Restored):
             self._conduct.witness(job.source, before, after)
 
     def _put(self, job: Job, result: _Result) -> None:
         is_copy = same_format(job.source.suffix, job.target.suffix) and self._treatment.keeps_file
         if isinstance(result.event, LeftSharp) and is_copy:
-            put_copy(job, result.source_file)
+            put_copy(job, result.picture.source_file)
         else:
-            put_photo(job, self._marked(result), result.source_file)
+            put_photo(job, self._marked(result), result.picture.source_file)
 
     def _marked(self, result: _Result) -> Photo:
         """The photo with what it shall say of where it comes from."""
+        picture = result.picture
+        photo = with_depth(picture.rendition.restored(result.pixels), picture.dtype)
         if self._treatment.strip:
-            return stripped(result.photo)
+            return stripped(photo)
         is_ours = self._conduct.software and isinstance(result.event, Restored)
-        return signed(result.photo, self._conduct.software) if is_ours else result.photo
+        return signed(photo, self._conduct.software) if is_ours else photo

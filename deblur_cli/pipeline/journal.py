@@ -30,10 +30,15 @@ class Journal:
         self.path = folder / f"{process.host}-{process.pid}-{uuid.uuid4().hex[:8]}.jsonl"
         self._file = self.path.open("xb", buffering=0)
         self._is_torn = False
+        try:
+            self.append(process.to_line())
+        except OSError:
+            self._file.close()
+            self.path.unlink(missing_ok=True)
+            raise
         self._closing = threading.Event()
         self._beating = threading.Thread(target=self._beat, name="deblur-ledger", daemon=True)
         self._beating.start()
-        self.append(process.to_line())
 
     def append(self, line: bytes) -> None:
         """Put a line on the disk; raises `OSError`, and then the next line stands for itself."""

@@ -28,8 +28,9 @@ from pathlib import Path
 
 from deblur_cli.errors import ImageWriteError
 from deblur_cli.imaging.atomic import sweep
-from deblur_cli.pipeline.journal import Journal, Page
-from deblur_cli.pipeline.paths import is_regular_file, place
+from deblur_cli.pipeline.journal import Journal
+from deblur_cli.pipeline.merged import Merged
+from deblur_cli.pipeline.paths import LEDGER_FOLDER, is_regular_file, place
 from deblur_cli.pipeline.processes import Process
 from deblur_cli.pipeline.records import (
     Claim,
@@ -39,15 +40,11 @@ from deblur_cli.pipeline.records import (
     Record,
     Release,
     key_of,
-    kind_and_key,
     line_of,
     name_of,
     parsed,
     time_of,
 )
-
-LEDGER_FOLDER = ".deblur"
-_TICK = 1e-3
 
 
 class Verdict(Enum):
@@ -85,8 +82,7 @@ class Ledger:
         self._base = os.path.realpath(folder)
         self._prefixes: dict[Path, str] = {}
         self._journal: Journal | None = None
-        self._pages: dict[Path, Page] = {}
-        self._latest: dict[bytes, dict[bytes, bytes]] = {Record.KIND: {}, Failure.KIND: {}}
+        self._known = Merged(folder / LEDGER_FOLDER)
         self._claimed: set[bytes] = set()
         self._lock = threading.RLock()
         self.refresh()
@@ -94,20 +90,15 @@ class Ledger:
     def refresh(self) -> None:
         """Take in what other processes have recorded meanwhile."""
         with self._lock:
-            mine = None if self._journal is None else self._journal.path
-            for path in sorted((self.folder / LEDGER_FOLDER).glob("*.jsonl")):
-                page = self._pages.setdefault(path, Page(path))
-                if path != mine and not page.has_ended:
-                    for kind, key, line in page.news():
-                        self._remember(kind, key, line)
+            self._known.refresh(mine=None if self._journal is None else self._journal.path)
 
     def record(self, target: Path) -> Record | None:
         """The latest that was recorded of a result."""
-        return parsed(Record, self._line(Record, self._key(target)))
+        return self._known.record(self._key(target))
 
-    def failure(self, target: Path) -> Failure | None:
-        """Why a result could not be made, if that is the last that is known of it."""
-        return self._failure(self._key(target))
+    def has_failed(self, target: Path) -> bool:
+        """Whether the last that is known of a result is that it could not be made."""
+        return self._known.failure(self._key(target)) is not None
 
     def source_of(self, target: Path) -> Path | None:
         """The place of the input that a result was made from, if the ledger knows it."""
@@ -148,7 +139,7 @@ class Ledger:
         self.refresh()
         if self._has_rival(key):
             return False
-        claim = Claim(name_of(key), [self._name(path) for path in beside], self._now(key))
+        claim = Claim(name_of(key), [self._name(path) for path in beside], self._known.now(key))
         with suppress(ImageWriteError):
             self._append(claim)
             self._claimed.add(key)
@@ -164,7 +155,7 @@ class Ledger:
         if key in self._claimed:
             self._claimed.discard(key)
             with suppress(ImageWriteError):
-                self._append(Release(name_of(key), self._now(key)))
+                self._append(Release(name_of(key), self._known.now(key)))
 
     def begin(self, source: Path, source_file: Fingerprint, target: Path, settings: str) -> Record:
         """Record that `target` is about to appear; raises `ImageWriteError`."""
@@ -175,7 +166,7 @@ class Ledger:
             settings=settings,
             replaces=Fingerprint.of(target) if is_regular_file(target) else None,
             result_size=None,
-            time=self._now(self._key(target)),
+            time=self._known.now(self._key(target)),
         )
         self._append(record)
         return record
@@ -192,39 +183,32 @@ class Ledger:
     def fail(self, source: Path, target: Path, code: str, message: str) -> None:
         """Record, if the disk allows it, why a result could not be made."""
         key = self._key(target)
-        failure = Failure(name_of(key), self._name(source), code, message, self._now(key))
+        failure = Failure(name_of(key), self._name(source), code, message, self._known.now(key))
         with suppress(ImageWriteError):
             self._append(failure)
             self._claimed.discard(key)
 
     def records(self) -> Iterator[tuple[Path, Record]]:
         """The latest that was recorded of every result."""
-        for key, line in self._latest[Record.KIND].items():
-            record = parsed(Record, line)
-            if record is not None:
-                yield self._target(key), record
+        return ((self._target(key), record) for key, record in self._known.records())
 
     def failures(self) -> Iterator[tuple[Path, Failure]]:
         """The results that could not be made, where that is the last that is known of them."""
-        for key in self._latest[Failure.KIND]:
-            failure = self._failure(key)
-            if failure is not None:
-                yield self._target(key), failure
+        return ((self._target(key), failure) for key, failure in self._known.failures())
 
     def in_hand(self) -> Iterator[InHand]:
         """What other processes have in hand, or had when they died."""
         now = self._drive_time()
-        for page in self._pages.values():
-            if page.in_hand:
-                works = page.is_at_work(now)
-                for key, line in page.in_hand.items():
-                    yield InHand(self._target(key), page.process, works, time_of(line))
+        for page in self._known.in_hand():
+            works = page.is_at_work(now)
+            for key, line in page.in_hand.items():
+                yield InHand(self._target(key), page.process, works, time_of(line))
 
     def sweep(self) -> None:
         """Remove what processes that died left half-written."""
         now, litter = self._drive_time(), dict[Path, set[str]]()
-        for page in self._pages.values():
-            if page.in_hand and page.process is not None and not page.is_at_work(now):
+        for page in self._known.in_hand():
+            if page.process is not None and not page.is_at_work(now):
                 for key, line in page.in_hand.items():
                     claim = parsed(Claim, line)
                     beside = map(self._place, claim.beside if claim is not None else ())
@@ -261,19 +245,9 @@ class Ledger:
     def _target(self, key: bytes) -> Path:
         return self._place(name_of(key))
 
-    def _line(self, kind: type[Record | Failure], key: bytes) -> bytes | None:
-        return self._latest[kind.KIND].get(key)
-
-    def _failure(self, key: bytes) -> Failure | None:
-        line = self._line(Failure, key)
-        record = parsed(Record, self._line(Record, key)) if line is not None else None
-        if record is not None and record.result_size is not None and record.time > time_of(line):
-            return None
-        return parsed(Failure, line)
-
     def _has_rival(self, key: bytes) -> bool:
         now = self._drive_time()
-        return any(key in page.in_hand and page.is_at_work(now) for page in self._pages.values())
+        return any(key in page.in_hand and page.is_at_work(now) for page in self._known.in_hand())
 
     def _drive_time(self) -> float:
         """Now by the clock of the drive, as far as this process has a file there to tell it by."""
@@ -282,21 +256,9 @@ class Ledger:
                 return self._journal.path.stat().st_mtime
         return time.time()
 
-    def _now(self, key: bytes) -> float:
-        """Now, but later than anything recorded, however the clocks of the machines differ."""
-        known = (self._line(kind, key) for kind in (Record, Failure))
-        return max(time.time(), *(time_of(line) + _TICK for line in known))
-
-    def _remember(self, kind: bytes, key: bytes, line: bytes) -> None:
-        latest = self._latest.get(kind)
-        if latest is not None:
-            known = latest.get(key)
-            if known is None or time_of(known) <= time_of(line):
-                latest[key] = line
-
     def _end(self, record: Record) -> None:
         key = key_of(record.target)
-        self._append(replace(record, time=self._now(key)))
+        self._append(replace(record, time=self._known.now(key)))
         self._claimed.discard(key)
 
     def _append(self, entry: Entry) -> None:
@@ -312,7 +274,7 @@ class Ledger:
                     path=self.folder / LEDGER_FOLDER,
                     remedy="free some space or choose another folder with -o",
                 ) from error
-            self._remember(*kind_and_key(line), line)
+            self._known.add(line)
 
 
 def is_complete(target: Path, record: Record) -> bool:

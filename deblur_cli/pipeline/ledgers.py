@@ -39,7 +39,7 @@ class Ledgers:
 
     def has_failed(self, job: Job) -> bool:
         """Whether the last that is known of the result is that it could not be made."""
-        return self._of(job).failure(job.target) is not None
+        return self._of(job).has_failed(job.target)
 
     def verdict(self, job: Job) -> Verdict:
         """What stands in the result's place; raises `ImageWriteError` if it must stay."""

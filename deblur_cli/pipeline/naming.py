@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from deblur_cli.errors import UsageError
-from deblur_cli.pipeline.ledger import LEDGER_FOLDER
+from deblur_cli.pipeline.paths import LEDGER_FOLDER
 
 FIELDS: Mapping[str, str] = {
     "stem": "the input's name without its ending",

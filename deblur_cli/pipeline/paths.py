@@ -6,6 +6,9 @@ import os
 import stat
 from pathlib import Path
 
+LEDGER_FOLDER = ".deblur"
+"""The ledger's place in an output folder."""
+
 
 def place(path: Path) -> Path:
     """Where a file lies: the real path of its folder, and its own name, a symbolic link or not."""

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
-from deblur_cli.imaging.atomic import OWNER
+from deblur_cli.imaging.atomic import owner
 
 HEARTBEAT_SECONDS = 10.0
 SILENT_SECONDS = 60.0
@@ -40,7 +40,7 @@ class Process:
     def this(cls) -> Process:
         """The one that asks."""
         pid = os.getpid()
-        return cls(socket.gethostname(), pid, _machine(), _started(pid), OWNER)
+        return cls(socket.gethostname(), pid, _machine(), _started(pid), owner())
 
     @classmethod
     def from_line(cls, line: bytes) -> Process | None:

@@ -37,13 +37,14 @@ def overlapped(
     workers: Sequence[Callable[[Item, Loaded], Worked]],
     store: Callable[[Item, Worked], Stored],
     *,
+    threads: int,
     stop: Callable[[], bool],
 ) -> Generator[Outcome[Item, Stored], None, None]:
     """Pass every item through `load` → one of the `workers` → `store` and yield its outcome.
 
     Each worker has a thread of its own; a single one works in the calling thread. `load` and
-    `store` run in as many threads as there are workers, n; at most n + 1 items are loaded ahead,
-    and 2n + 1 are being worked on or not yet stored. Outcomes come in no certain order.
+    `store` have `threads` each; at most `threads` + 1 items are loaded ahead, and that many and one
+    for each worker are being worked on or not yet stored. Outcomes come in no certain order.
 
     An exception ends its item, not the others. A `WorkerLostError` ends its worker, too: the item
     goes to another one, and fails if that is lost as well or none is left. Items that nobody is
@@ -52,18 +53,19 @@ def overlapped(
     A true `stop()` ends the iteration after the items in hand. So does a KeyboardInterrupt, which
     a single worker sees at once; it is raised again after what was restored has been stored.
     """
-    threads = len(workers)
     readers = ThreadPoolExecutor(threads, thread_name_prefix="deblur-read")
     writers = ThreadPoolExecutor(threads, thread_name_prefix="deblur-write")
     ahead = _Ahead(items, lambda item: readers.submit(load, item), threads + 1, stop)
     line: _Line[Item, Loaded, Worked, Stored] = _Line(
-        ahead, lambda item, worked: writers.submit(store, item, worked), 2 * threads + 1
+        ahead,
+        lambda item, worked: writers.submit(store, item, worked),
+        len(workers) + threads + 1,
     )
-    crew = ThreadPoolExecutor(threads, thread_name_prefix="deblur-work")
+    crew = ThreadPoolExecutor(len(workers), thread_name_prefix="deblur-work")
     interrupt: KeyboardInterrupt | None = None
     try:
         try:
-            if threads == 1:
+            if len(workers) == 1:
                 while line.step(workers[0]):
                     yield from line.ended_so_far()
             else:

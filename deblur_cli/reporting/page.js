@@ -29,3 +29,9 @@ function sortBy(heading, column) {
 for (const heading of document.querySelectorAll("#rows thead th")) {
   heading.firstElementChild.addEventListener("click", () => sortBy(heading, heading.cellIndex));
 }
+
+const showAll = document.querySelector("#all");
+showAll?.addEventListener("click", () => {
+  document.querySelector("#rows").classList.remove("short");
+  showAll.remove();
+});

@@ -32,6 +32,7 @@ class Page:
         exhibits: the pictures that are shown, in this order.
         places: how many there can be.
         lost: devices that stopped working.
+        first_rows: of the table that are shown until the rest is asked for.
     """
 
     about: Mapping[str, str]
@@ -40,11 +41,17 @@ class Page:
     exhibits: Sequence[Exhibit]
     places: int
     lost: Sequence[DeviceLost]
+    first_rows: int = 500
 
     @property
     def sorted_rows(self) -> list[Row]:
         """The rows by the names of their inputs."""
         return sorted(self.rows, key=lambda row: row.event.source)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the table has more rows than are shown at first."""
+        return len(self.rows) > self.first_rows
 
     @property
     def failures(self) -> list[Failed]:

@@ -144,7 +144,7 @@ def make_learner(
     Raises:
         UsageError: the recipe's loss or optimiser needs what is not installed.
     """
-    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.place(device)
     model.train()
     criterion = Criterion(recipe.loss).to(device)
     settings = recipe.optimiser

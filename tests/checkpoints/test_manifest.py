@@ -61,6 +61,7 @@ reported = { gopro_psnr = 32.9 }
 INTEGRITY = f"sha512-{'x' * 86}=="
 NPM = f"""npm = {{ package = "@a/b", version = "1", integrity = "{INTEGRITY}", file = "m.json" }}
 """
+MIRROR = 'mirror = { repo = "b/a", file = "variables/variables.index", revision = "main" }\n'
 
 
 def with_more(folder: Path, text: str) -> Entry:
@@ -112,6 +113,7 @@ def test_a_package_is_preferred_to_the_hub(folder: Path) -> None:
         (CONVERTED + 'file = "x.pth"\n', "'from-tensorflow': is bundled, and is to be fetched"),
         (CONVERTED + NPM.replace("sha512", "sha1"), "npm, integrity is no sha512"),
         (CONVERTED + NPM.replace("version", "release"), "npm: has an unknown field release"),
+        (CONVERTED + MIRROR, "mirror is only for a pinned file of the Hub, used as it is"),
     ],
 )
 def test_wrong_origins_are_refused(folder: Path, text: str, message: str) -> None:

@@ -90,6 +90,13 @@ def test_weights_configuration_and_card_are_put_there(
     assert uploads.private[REPO]
 
 
+def test_there_is_no_progress_bar_without_a_terminal(
+    release: Release, uploads: Uploads, capfd: pytest.CaptureFixture[str]
+) -> None:
+    push_release(release, REPO, public=False, overwrite=False)
+    assert "%" not in capfd.readouterr().err
+
+
 def test_everybody_sees_it_only_if_that_is_asked_for(release: Release, uploads: Uploads) -> None:
     push_release(release, REPO, public=True, overwrite=False)
     assert not uploads.private[REPO]

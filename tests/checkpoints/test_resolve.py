@@ -24,7 +24,7 @@ from tests.checkpoints.run_folder import tiny_model
 def test_the_best_default_is_taken_if_it_can_be_had(
     folder: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resolve, "fetch", lambda file, offline: checkpoint)
+    monkeypatch.setattr(resolve, "fetch", lambda file, offline, anew: checkpoint)
     found = resolve_weights("motion")
     assert (found.id, found.path, found.warnings) == ("large-motion", checkpoint, ())
     assert found.source == "hub:someone/weights/nets/large.safetensors@0123abc"

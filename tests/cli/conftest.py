@@ -11,6 +11,7 @@ import pytest
 from deblur_cli.cli.app import main
 from deblur_cli.cli.options import ModelOptions
 from tests.cli.fake_deblur import load_fake, load_fake_fleet
+from tests.cli.json_lines import checked_lines
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,9 @@ Command = Callable[..., Finished]
 def deblur(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
-    """Runs the command line in `tmp_path`, in this process."""
+    """Runs the command line in `tmp_path`, in this process; its JSON lines fit the schema."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
 
     def run(*arguments: str | Path) -> Finished:
@@ -38,6 +40,8 @@ def deblur(
         with pytest.raises(SystemExit) as ended:
             main()
         captured = capsys.readouterr()
+        if "--json" in arguments:
+            checked_lines(captured.out, str(arguments[0]))
         return Finished(int(ended.value.code or 0), captured.out, captured.err)
 
     return run

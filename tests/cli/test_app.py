@@ -5,18 +5,18 @@ import sys
 
 import pytest
 
-from deblur_cli.cli import app, run
+from deblur_cli.cli import app, options
 from deblur_cli.errors import DeviceError
 
 HEAVY = ("torch", "numba", "numpy", "cv2", "PIL", "rich", "scipy")
 
 
-@pytest.mark.parametrize("arguments", ["", "run ", "eval ", "train ", "weights ", "doctor "])
-def test_help_imports_nothing_heavy(arguments: str) -> None:
+@pytest.mark.parametrize("command", ["", "run", "eval", "train", "weights", "doctor", "config"])
+def test_help_imports_nothing_heavy(command: str) -> None:
     program = (
         "import sys\n"
         "from deblur_cli.cli.app import main\n"
-        f"sys.argv = ['deblur', *{arguments!r}.split(), '--help']\n"
+        f"sys.argv = ['deblur', *{command!r}.split(), '--help']\n"
         "try:\n    main()\n"
         "except SystemExit as end:\n    assert not end.code\n"
         f"print(*sorted(sys.modules.keys() & set({HEAVY})), file=sys.stderr)\n"
@@ -52,7 +52,7 @@ def test_errors_become_one_line_and_an_exit_code(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(run.options, "check_strength", fail)
+    monkeypatch.setattr(options, "check_strength", fail)
     monkeypatch.setattr(sys, "argv", ["deblur", "run", "photos"])
     for debug in (False, True):
         monkeypatch.setenv("DEBLUR_DEBUG", "1" if debug else "")

@@ -7,8 +7,8 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -16,24 +16,8 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from tests.cli.conftest import Command, process_environment
+from tests.cli.json_lines import checked_lines
 from tests.pipeline.fakes import mean_of, save_picture
-
-FIELDS = {
-    "start": {"version", "model", "devices", "total", "skipped", "left_out", "warnings"},
-    "restored": {
-        *("source", "target", "height", "width", "device", "seconds"),
-        *("tile", "tiles", "redone", "kept", "warnings", "read_seconds", "write_seconds"),
-    },
-    "left-sharp": {"source", "target", "score"},
-    "already-done": {"source", "target"},
-    "failed": {"source", "code", "message"},
-    "device-lost": {"device", "source", "problem"},
-    "planned": {"source", "target", "action", "source_bytes"},
-    "summary": {
-        *("restored", "left_sharp", "already_done", "failed", "unreadable"),
-        *("skipped", "left_out", "remaining", "seconds", "exit_code"),
-    },
-}
 
 
 @pytest.fixture
@@ -41,14 +25,6 @@ def photos(tmp_path: Path) -> Path:
     for name in ("a.png", "town/b.jpg"):
         save_picture(tmp_path / "photos" / name)
     return tmp_path / "photos"
-
-
-def _lines(output: str) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in output.splitlines()]
-    for line in lines:
-        assert line.pop("schema") == 1
-        assert set(line) - {"event"} == FIELDS[line["event"]]
-    return lines
 
 
 def test_everything_done_then_already_done(fake_deblur: Command, photos: Path) -> None:
@@ -68,8 +44,9 @@ def test_json_lines_and_schema(fake_deblur: Command, photos: Path) -> None:
     (photos / "bad.jpg").write_text("no picture")
     finished = fake_deblur("run", photos, "gone.png", "--json")
     assert finished.returncode == 1
-    lines = _lines(finished.stdout)
+    lines = checked_lines(finished.stdout)
     assert [line["event"] for line in (lines[0], lines[-1])] == ["start", "summary"]
+    assert lines[0]["weights"] == {"id": "inverter", "sha256": "", "source": "nowhere"}
     events = {Path(line["source"]).name: line["event"] for line in lines[1:-1]}
     assert events == {
         "a.png": "already-done",
@@ -88,7 +65,7 @@ def test_dry_run_shows_the_plan_and_writes_nothing(fake_deblur: Command, photos:
         "restore: photos/a.png -> photos_deblurred/a.png",
         "restore: photos/town/b.jpg -> photos_deblurred/town/b.jpg",
     ]
-    planned = _lines(fake_deblur("run", "photos", "--dry-run", "--json").stdout)
+    planned = checked_lines(fake_deblur("run", "photos", "--dry-run", "--json").stdout)
     assert [line["event"] for line in planned] == ["start", "planned", "planned"]
     assert not (photos.parent / "photos_deblurred").exists()
 
@@ -188,7 +165,7 @@ def test_several_devices_are_all_named(fake_deblur: Command, photos: Path) -> No
     finished = fake_deblur("run", "photos", "--device", "cuda:0,cuda:1", "--json")
     assert finished.returncode == 0
     assert finished.stderr.splitlines()[0] == "inverter on cuda:0; inverter on cuda:1"
-    start, *restored, summary = _lines(finished.stdout)
+    start, *restored, summary = checked_lines(finished.stdout)
     assert start["model"] == "inverter on cuda:0; inverter on cuda:1"
     assert start["devices"] == ["cuda:0", "cuda:1"]
     assert {line["device"] for line in restored} <= {"cuda:0", "cuda:1"}
@@ -201,7 +178,7 @@ def test_lost_device_is_told_and_another_goes_on(fake_deblur: Command, photos: P
         save_picture(photos / f"{number}.png")
     finished = fake_deblur("run", "photos", "--device", "broken:0,cuda:1", "--json")
     assert finished.returncode == 0
-    lines = _lines(finished.stdout)
+    lines = checked_lines(finished.stdout)
     (lost,) = [line for line in lines if line["event"] == "device-lost"]
     assert (lost["device"], lost["problem"]) == (
         "broken:0",
@@ -221,7 +198,7 @@ def test_no_device_left_says_so_and_the_same_command_resumes(
     assert finished.returncode == 3
     assert "no device is left that works (the same command resumes)" in finished.stderr
     assert "Traceback" not in finished.stderr
-    lines = _lines(finished.stdout)
+    lines = checked_lines(finished.stdout)
     assert lines[-1]["exit_code"] == 3
     assert lines[-1]["remaining"] == 9 - lines[-1]["failed"] > 0
     assert fake_deblur("run", "photos").returncode == 0
@@ -252,13 +229,14 @@ def test_devices_that_make_no_sense(
     assert said in finished.stderr
 
 
-def _start_slow(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def _start_slow(folder: Path, *arguments: str, stdin: int | None = None) -> subprocess.Popen[str]:
     for number in range(9):
         save_picture(folder / f"photos/{number}.png")
     return subprocess.Popen(
         [sys.executable, "-m", "tests.cli.fake_deblur", "run", "photos", *arguments],
         env=process_environment(FAKE_SECONDS="0.5"),
         cwd=folder,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -292,6 +270,21 @@ def test_signal_ends_cleanly_and_the_same_command_resumes(
     resumed = fake_deblur("run", "photos")
     assert resumed.returncode == 0
     assert f"already done {len(files)}" in resumed.stderr
+
+
+def test_sigterm_before_the_batch_begins(tmp_path: Path) -> None:
+    process = _start_slow(
+        tmp_path, "--files-from", "-", "--status-file", "status", stdin=subprocess.PIPE
+    )
+    written: set[int] = set()
+    while len(written) < 2:  # the first time before anything else, then every second
+        assert process.poll() is None
+        written |= {path.stat().st_mtime_ns for path in tmp_path.glob("status")}
+        time.sleep(0.01)
+    process.terminate()
+    assert process.communicate(timeout=30)[1] == ""
+    assert process.returncode == 143
+    assert json.loads((tmp_path / "status").read_text())["exit_code"] == 143
 
 
 def test_killed_process_leaves_nothing_half_written(fake_deblur: Command, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from deblur_cli.cli.signals import stop_on_signals
+from deblur_cli.cli.signals import exit_on_sigterm, stop_on_signals
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -25,3 +25,23 @@ def test_second_interrupt_stops_at_once() -> None:
         signal.raise_signal(signal.SIGINT)
         assert stop.asked.is_set()
         signal.raise_signal(signal.SIGINT)
+
+
+def test_sigterm_ends_tidily_what_is_not_a_batch_yet() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    tidied = False
+    with pytest.raises(SystemExit) as ended, exit_on_sigterm():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            tidied = True
+    assert ended.value.code == 143
+    assert tidied
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_second_sigterm_kills() -> None:
+    with exit_on_sigterm(), stop_on_signals() as stop:
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.asked.is_set()
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -25,7 +25,7 @@ FIELDS = {
         *("source", "target", "frames", "bytes", "seconds"),
         *("shares", "warnings", "problems"),
     },
-    "already-done": {"source", "target"},
+    "already-done": {"source", "target", "problems"},
     "summary": {"exit_code"},
 }
 
@@ -80,6 +80,9 @@ def test_parts_that_cannot_be_read_are_named(fake_deblur: Command, tmp_path: Pat
     assert finished.returncode == 1
     assert "in.mkv: damaged near 0.8" in finished.stderr
     assert (tmp_path / "out.mkv").exists()
+    again = fake_deblur("video", "in.mkv", "out.mkv", "--quiet")
+    assert again.returncode == 1
+    assert "damaged near 0.8" in again.stderr
 
 
 @pytest.mark.parametrize(

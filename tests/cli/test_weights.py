@@ -76,6 +76,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def hub(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     """A Hub with a network of the manifest, `large`."""
     monkeypatch.setattr(hub_module, "_unreachable", {})
+    monkeypatch.setattr(hub_module, "PATIENCE", 60.0)  # a busy machine is no silent host
     torch.save({"params": tiny_model(1).network.state_dict()}, weights / "net.pth")
     content = (weights / "net.pth").read_bytes()
     large = (

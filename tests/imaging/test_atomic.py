@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deblur_cli.imaging.atomic import atomic_path
+from deblur_cli.imaging.atomic import TEMPORARY_SUFFIX, atomic_path, owner, sweep
 
 
 def test_file_appears_only_when_the_block_ends(tmp_path):
@@ -63,3 +63,32 @@ def test_the_mode_follows_the_umask(tmp_path, umask):
 def test_a_missing_folder_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "absent" / "result.bin"):
         pass
+
+
+@pytest.mark.parametrize("error", [FileExistsError, PermissionError])
+def test_a_drive_that_does_not_rename_over_a_file_keeps_it(tmp_path, monkeypatch, error):
+    rename = Path.replace
+
+    def rename_to_nothing(source, final):
+        if final.exists():
+            raise error(1, "refused")
+        return rename(source, final)
+
+    monkeypatch.setattr(Path, "replace", rename_to_nothing)
+    final = tmp_path / "result.bin"
+    with atomic_path(final) as temporary:
+        temporary.write_bytes(b"old")
+    with pytest.raises(OSError, match="may not be replaced, and was kept"), atomic_path(final):
+        pass
+    assert final.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [final]
+
+
+def test_only_what_the_dead_left_is_swept(tmp_path):
+    mine, dead = (tmp_path / f".{name}-00000000{TEMPORARY_SUFFIX}" for name in (owner(), "dead"))
+    others = [mine, tmp_path / "dead-1.jpg", tmp_path / ".dead-1.jpg"]
+    for path in (dead, *others):
+        path.touch()
+    sweep(tmp_path, {"dead"})
+    sweep(tmp_path / "absent", {"dead"})
+    assert sorted(tmp_path.iterdir()) == sorted(others)

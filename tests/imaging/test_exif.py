@@ -58,6 +58,13 @@ def read(block):
     return exif
 
 
+def test_block_without_thumbnail_stays_as_it_is_however_long():
+    block = make_block() + bytes(range(256)) * 1200
+    exif = ExifBlock(block)
+    exif.drop_thumbnail()
+    assert exif.to_bytes() == block
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_read_and_reset(orientation, order):

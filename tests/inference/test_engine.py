@@ -264,6 +264,7 @@ def test_from_pretrained_hands_on_what_the_manifest_says(monkeypatch: pytest.Mon
         path=Path("x"),
         id="tiny",
         sha256="a" * 64,
+        source="bundled",
         warnings=("best could not be fetched",),
         advice={"overlap": 16, "pooling": 64},
     )
@@ -284,3 +285,4 @@ def test_from_pretrained_hands_on_what_the_manifest_says(monkeypatch: pytest.Mon
         "match_mean": False,
     }
     assert deblurrer.warnings == ("best could not be fetched",)
+    assert deblurrer.source == "bundled"

@@ -9,19 +9,22 @@ from hypothesis import strategies as st
 
 from deblur_cli.inference.tiles import Size, smallest_tile, tile_grid, whole_tile
 
+Layout = tuple[Size, int, int, int, int]
+
 
 @st.composite
-def layouts(draw: st.DrawFn) -> tuple[Size, int, int, int]:
+def layouts(draw: st.DrawFn) -> Layout:
     multiple = draw(st.sampled_from([1, 8, 16, 32]))
+    step = multiple // draw(st.sampled_from([1, 1, 2, 4]))
     overlap = draw(st.integers(0, 70))
     tile = draw(st.integers(smallest_tile(overlap, multiple), 400))
     size = Size(draw(st.integers(1, 900)), draw(st.integers(1, 900)))
-    return size, tile, overlap, multiple
+    return size, tile, overlap, multiple, max(step, 1)
 
 
 @given(layouts())
 def test_every_pixel_is_covered_by_tiles_that_lie_inside(
-    layout: tuple[Size, int, int, int],
+    layout: Layout,
 ) -> None:
     size, *rest = layout
     covered = np.zeros((size.height, size.width), bool)
@@ -35,32 +38,32 @@ def test_every_pixel_is_covered_by_tiles_that_lie_inside(
 
 @given(layouts())
 def test_neighbours_share_the_overlap_and_no_tile_could_be_spared(
-    layout: tuple[Size, int, int, int],
+    layout: Layout,
 ) -> None:
-    size, tile, overlap, multiple = layout
-    grid = tile_grid(size, tile, overlap, multiple)
+    size, tile, overlap, multiple, step = layout
+    grid = tile_grid(size, tile, overlap, multiple, step)
     axes = ((grid.tops, grid.tile.height, size.height), (grid.lefts, grid.tile.width, size.width))
     for starts, side, length in axes:
         assert all(b - a <= side - overlap for a, b in pairwise(starts))
         assert list(starts) == sorted(set(starts))
         longest = tile // multiple * multiple
-        step = (longest - overlap) // multiple * multiple
+        apart = (longest - overlap) // step * step
         assert side <= tile
-        assert len(starts) == 1 or longest + (len(starts) - 2) * step < length
+        assert len(starts) == 1 or longest + (len(starts) - 2) * apart < length
 
 
 @given(layouts())
-def test_no_smaller_tiles_would_do(layout: tuple[Size, int, int, int]) -> None:
-    size, tile, overlap, multiple = layout
-    grid = tile_grid(size, tile, overlap, multiple)
+def test_no_smaller_tiles_would_do(layout: Layout) -> None:
+    size, tile, overlap, multiple, step = layout
+    grid = tile_grid(size, tile, overlap, multiple, step)
     for starts, side, length in (
         (grid.tops, grid.tile.height, size.height),
         (grid.lefts, grid.tile.width, size.width),
     ):
         smaller = side - multiple
         if len(starts) > 1 and smaller >= smallest_tile(overlap, multiple):
-            step = (smaller - overlap) // multiple * multiple
-            assert smaller + (len(starts) - 1) * step < length
+            apart = (smaller - overlap) // step * step
+            assert smaller + (len(starts) - 1) * apart < length
 
 
 def test_tiles_share_the_picture_evenly() -> None:
@@ -68,13 +71,19 @@ def test_tiles_share_the_picture_evenly() -> None:
     assert (grid.tile, grid.tops, grid.lefts) == (Size(720, 656), (0,), (0, 624))
 
 
+def test_finer_steps_waste_less() -> None:
+    grid = tile_grid(Size(720, 1280), 512, 32, 64, 16)
+    assert (grid.tile, grid.tops, grid.lefts) == (Size(384, 448), (0, 336), (0, 416, 832))
+    assert tile_grid(Size(720, 1280), 512, 32, 64).tile == Size(448, 512)
+
+
 @given(layouts())
 def test_tiles_keep_the_phase_of_subsampling_but_for_the_last(
-    layout: tuple[Size, int, int, int],
+    layout: Layout,
 ) -> None:
-    size, tile, overlap, multiple = layout
-    grid = tile_grid(size, tile, overlap, multiple)
-    assert all(start % multiple == 0 for start in (*grid.tops[:-1], *grid.lefts[:-1]))
+    size, tile, overlap, multiple, step = layout
+    grid = tile_grid(size, tile, overlap, multiple, step)
+    assert all(start % step == 0 for start in (*grid.tops[:-1], *grid.lefts[:-1]))
     if size.height > tile:
         assert grid.tile.height % multiple == 0
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from deblur_cli.errors import ImageWriteError, NothingToDoError, RestoreError, UsageError
 from deblur_cli.inspection import inspector
@@ -66,6 +67,16 @@ def test_what_a_network_does_not_have_is_said(photo: Path, weights: Path, tmp_pa
 
 def test_pooling_is_that_of_the_manifest(photo: Path) -> None:
     subject = load_subject(photo, model="algnet-small-motion", device="cpu", offline=True)
+    windows = {module.window for module in subject.model.modules() if hasattr(module, "window")}
+    assert windows
+    assert None not in windows
+
+
+def test_pooling_is_that_of_a_file_that_advises_it(photo: Path, tmp_path: Path) -> None:
+    model = create_model("nafnet", width=4, encoder_blocks=(1,), decoder_blocks=(1,))
+    path = tmp_path / "net.safetensors"
+    save_file(model.network.state_dict(), path, {"inference": '{"pooling": 64}'})
+    subject = load_subject(photo, weights=str(path), device="cpu")
     windows = {module.window for module in subject.model.modules() if hasattr(module, "window")}
     assert windows
     assert None not in windows

@@ -1,4 +1,4 @@
-"""What holds for every convolutional network behind the one interface."""
+"""What holds for every network behind the one interface."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ LAYOUTS: dict[str, tuple[str, dict[str, Any]]] = {
     "fcn": ("fcn", _STAGES),
     "fcn-paper": ("fcn", _STAGES | {"variant": "paper"}),
     "maxim": ("maxim", _MULTI_AXIS),
+    "xyscannet": ("xyscannet", {"width": 8, "blocks": (1, 1, 1)}),
 }
+POOLED = [layout for layout in LAYOUTS if layout != "xyscannet"]
+"""Those that pool over the whole image, or locally."""
 
 _STAGES_TELLING = (
     "shallow_feat1.1.CA.conv_du.0.weight",
@@ -49,6 +52,7 @@ TELLING = {
     "mprnet": _STAGES_TELLING,
     "fcn": _STAGES_TELLING,
     "maxim": ("stages.0.in_conv.0.weight", "stages.0.encoder.0.mab.0.grid.gate.bias"),
+    "xyscannet": ("patch_embed.proj.weight", "decoder_level1.0.intra.proj_out.weight"),
 }
 """Entries whose shapes tell the layout."""
 
@@ -84,8 +88,9 @@ def test_the_result_is_the_networks_final_output(layout: str) -> None:
         assert len(model.network(image, side_outputs=False)) == 1
 
 
-@every_network
-@pytest.mark.parametrize("pooling", [None, 16])
+@pytest.mark.parametrize(
+    ("layout", "pooling"), [*((one, None) for one in LAYOUTS), *((one, 16) for one in POOLED)]
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_images_of_a_batch_do_not_touch_each_other(
     layout: str, pooling: int | None, dtype: torch.dtype
@@ -127,7 +132,7 @@ def test_half_precision_stays_close(layout: str, dtype: torch.dtype) -> None:
     assert 0 < error < 0.02
 
 
-@every_network
+@pytest.mark.parametrize("layout", POOLED)
 def test_local_pooling_is_switched_on_and_off(layout: str) -> None:
     model, image = make(layout), torch.rand(1, 3, 48, 48)
     image[..., 24:] *= 0.1

@@ -30,6 +30,7 @@ def test_it_follows_its_formula(dtype: torch.dtype, tolerance: float, learning: 
     torch.manual_seed(0)
     layer = Projection(12, 10).double()
     x = 2 * torch.randn(2, 5, 3, 12, dtype=torch.float64)
+    other = torch.randn(2, 5, 3, 10, dtype=torch.float64)
     expected = x @ layer.weight.T + layer.bias
     layer.weight.data = layer.weight.data.to(dtype)
     if dtype != torch.float64:
@@ -37,10 +38,16 @@ def test_it_follows_its_formula(dtype: torch.dtype, tolerance: float, learning: 
     with torch.set_grad_enabled(learning):
         plain, activated = layer(x.to(dtype)), layer.gelu(x.to(dtype))
         halves = layer.gelu_halves(x.to(dtype))
+        added, weighed = (
+            layer.plus(x.to(dtype), other.to(dtype)),
+            layer.times(x.to(dtype), other.to(dtype)),
+        )
     for found, truth in (
         (plain, expected),
         (activated, gelu(expected)),
         (torch.cat(halves, dim=-1), gelu(expected)),
+        (added, expected + other),
+        (weighed, expected * other),
     ):
         assert found.dtype == dtype
         torch.testing.assert_close(found.double(), truth, rtol=tolerance, atol=tolerance)
@@ -48,9 +55,9 @@ def test_it_follows_its_formula(dtype: torch.dtype, tolerance: float, learning: 
 
 
 def test_it_learns() -> None:
-    layer = Projection(6, 4)
-    first, second = layer.gelu_halves(torch.randn(3, 6))
-    (first.sum() + 2 * second.sum() + layer(torch.randn(3, 6)).sum()).backward()
-    assert layer.weight.grad is not None
-    assert layer.weight.grad.isfinite().all()
-    assert layer.weight.grad.any()
+    layer, x, other = Projection(6, 4), torch.randn(3, 6), torch.randn(3, 4)
+    halves = torch.cat(layer.gelu_halves(x), dim=-1)
+    for result in (halves, layer.gelu(x), layer.plus(x, other), layer.times(x, other)):
+        (by_weight,) = torch.autograd.grad(result.square().sum(), layer.weight)
+        assert by_weight.isfinite().all()
+        assert by_weight.any()

@@ -43,6 +43,18 @@ def test_the_claimed_multiple_is_the_smallest_that_needs_no_padding(
     )
 
 
+def test_only_weights_of_2d_convolutions_are_stored_channels_last() -> None:
+    made = create_model("algnet", **TINY)
+    made.network.register_parameter("window", torch.nn.Parameter(torch.rand(2, 3, 1, 4, 5)))
+    placed = made.place(torch.device("cpu"))
+    assert placed is made
+    for name, parameter in made.named_parameters():
+        two_dimensional = parameter.ndim == 4
+        assert parameter.is_contiguous() or two_dimensional, name
+        if two_dimensional:
+            assert parameter.is_contiguous(memory_format=torch.channels_last), name
+
+
 def test_a_multiple_of_the_size_needs_no_padding(model: RestorationModel) -> None:
     image = torch.rand(2, 3, 16, 24)
     with torch.no_grad():

@@ -27,6 +27,7 @@ class FakeRestoration:
 class FakeDeblurrer:
     """Inverts pictures; `before` is called with each one's number first."""
 
+    source = "nowhere"
     warnings: tuple[str, ...] = ()
 
     def __init__(
@@ -36,7 +37,7 @@ class FakeDeblurrer:
         **settings: Any,
     ) -> None:
         self.summary = f"inverter on {device}"
-        self.settings = {"model": "inverter", **settings}
+        self.settings = {"model": "inverter", "weights": "", **settings}
         self.calls = 0
         self._before = before
 

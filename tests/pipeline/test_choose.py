@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
 from deblur_cli.pipeline.discover import discover
 from deblur_cli.pipeline.events import AlreadyDone, Event, Restored
 from deblur_cli.pipeline.images import Batch
+from deblur_cli.pipeline.ledger import Ledger
 from deblur_cli.pipeline.plan import Destination, Job, plan
 from tests.pipeline.fakes import FakeDeblurrer, mean_of, save_picture
 
@@ -34,7 +37,10 @@ def test_jobs_are_chosen_by_what_the_ledger_knows(tmp_path: Path) -> None:
     assert batch.choose(jobs, failed_only=True) == jobs[3:4]
 
 
-def test_two_processes_restore_a_picture_in_place_once(tmp_path: Path) -> None:
+def test_two_processes_that_miss_each_others_claims_restore_a_picture_in_place_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ledger, "claim", lambda *_: True)
     source = save_picture(tmp_path / "a.png", value=40)
     jobs = plan(discover([source]).sources, Destination(in_place=True))
 

@@ -14,9 +14,14 @@ import pytest
 
 from deblur_cli.errors import DeblurError, RestoreError, UsageError, VideoReadError, VideoWriteError
 from deblur_cli.pipeline import clips, clips_work
-from deblur_cli.pipeline.clips import ClipJob, ClipRestoration, Selection, Wish
-from deblur_cli.pipeline.clips_events import ClipProgress, ClipRestored, ClipStarted
-from deblur_cli.pipeline.events import AlreadyDone
+from deblur_cli.pipeline.clips import ClipRestoration
+from deblur_cli.pipeline.clips_events import (
+    ClipAlreadyDone,
+    ClipProgress,
+    ClipRestored,
+    ClipStarted,
+)
+from deblur_cli.pipeline.clips_job import ClipJob, Selection, Wish
 from deblur_cli.video.colour import to_rgb
 from tests.pipeline.fakes import FakeDeblurrer
 from tests.shared import shared_file
@@ -130,8 +135,12 @@ def test_timestamps_are_kept(
 
 def test_what_the_file_says_of_its_picture_is_kept(tmp_path: Path) -> None:
     recipe = Recipe(
-        colours=(1, 1, 1, 2), aspect=Fraction(4, 3), display_matrix=ROTATED, codec="libx265",
-        pix_fmt="yuv420p10le", options={"x265-params": "log-level=none"},
+        colours=(1, 1, 1, 2),
+        aspect=Fraction(4, 3),
+        display_matrix=ROTATED,
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        options={"x265-params": "log-level=none"},
     )
     source = write_clip(tmp_path / "in.mp4", recipe)
     _restored(ClipJob(source, tmp_path / "out.mp4"))
@@ -221,7 +230,7 @@ def test_failed_network_loses_no_frames(tmp_path: Path, short_segments: None) ->
 def test_torn_segment_is_made_again(tmp_path: Path, short_segments: None) -> None:
     source = write_clip(tmp_path / "in.mp4", Recipe(frames=20))
     stop = threading.Event()
-    *_, last = _run(ClipJob(source, tmp_path / "out.mp4"), Interrupting(13, stop), stop)
+    _run(ClipJob(source, tmp_path / "out.mp4"), Interrupting(13, stop), stop)
     (work,) = tmp_path.glob(".deblur-work-*")
     second = work / "000001.mkv"
     second.write_bytes(second.read_bytes()[:-100])
@@ -242,7 +251,7 @@ def test_already_done_and_in_the_way(tmp_path: Path) -> None:
     source = write_clip(tmp_path / "in.mp4")
     job = ClipJob(source, tmp_path / "out.mp4")
     _restored(job)
-    assert _run(job) == [AlreadyDone(source, tmp_path / "out.mp4")]
+    assert _run(job) == [ClipAlreadyDone(source, tmp_path / "out.mp4", problems=())]
     other = replace(job, wish=Wish(crf=30))
     with pytest.raises(VideoWriteError, match="--overwrite"):
         _run(other)
@@ -258,6 +267,8 @@ def test_truncated_file_is_restored_as_far_as_it_goes(tmp_path: Path, place: flo
     source.write_bytes(content[: int(len(content) * place)])
     ended = _restored(ClipJob(source, tmp_path / "out.mkv"))
     assert 0 < ended.frames < 40
+    (problem,) = ended.problems
+    assert "before it should" in problem
 
 
 def test_damaged_packet_is_named_and_the_rest_restored(tmp_path: Path) -> None:

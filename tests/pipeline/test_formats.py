@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from deblur_cli.pipeline.formats import ending, same_format
+from deblur_cli.errors import MissingExtraError
+from deblur_cli.pipeline.formats import ending, same_format, written_format
 from tests.pipeline.fakes import save_picture
 
 
@@ -29,3 +31,11 @@ def test_endings_of_one_format() -> None:
     assert same_format("", "")
     assert not same_format(".jpg", ".png")
     assert not same_format(".jpg", "")
+
+
+def test_format_whose_library_is_absent_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'deblur-cli\[heif\]'") as refused:
+        written_format("heic", None)
+    assert refused.value.exit_code == 2
+    assert written_format("avif", None) == "AVIF"

@@ -3,11 +3,14 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from deblur_cli.errors import DeviceError, ImageWriteError, RestoreError
+from deblur_cli.imaging.photo import Image, Photo
+from deblur_cli.imaging.rendition import Rendition
 from deblur_cli.inference import device
 from deblur_cli.pipeline import images
 from deblur_cli.pipeline.discover import discover
@@ -18,8 +21,10 @@ from deblur_cli.pipeline.events import (
     Failed,
     Planned,
     Restored,
+    Waiting,
 )
 from deblur_cli.pipeline.images import Batch
+from deblur_cli.pipeline.ledger import Ledger
 from deblur_cli.pipeline.plan import Destination, Job, plan
 from deblur_cli.pipeline.treatment import Conduct
 from tests.pipeline.fakes import (
@@ -51,7 +56,7 @@ def _batch(*deblurrers: FakeDeblurrer, **options: bool) -> Batch:
 
 def _run(
     jobs: tuple[Job, ...], *deblurrers: FakeDeblurrer, **options: bool
-) -> list[Event | DeviceLost]:
+) -> list[Event | DeviceLost | Waiting]:
     batch = _batch(*(deblurrers or [FakeDeblurrer()]), **options)
     return list(batch.run(jobs, threading.Event()))
 
@@ -134,6 +139,20 @@ def test_picture_that_cannot_be_restored_is_named(photos: Path) -> None:
     assert str(failed.error) == f"{photos / 'a.png'}: too large (cut it)"
 
 
+def test_colours_are_worked_out_by_those_who_write(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, restored = set(), Rendition.restored
+
+    def noted(rendition: Rendition, pixels: Image) -> Photo:
+        threads.add(threading.current_thread().name.partition("_")[0])
+        return restored(rendition, pixels)
+
+    monkeypatch.setattr(Rendition, "restored", noted)
+    _run(_jobs(photos))
+    assert threads == {"deblur-write"}
+
+
 def test_preview_foresees_what_run_does(photos: Path) -> None:
     jobs = _jobs(photos)
     _run(jobs[:1])
@@ -168,7 +187,7 @@ def test_subfolder_that_cannot_be_made_fails_its_pictures(photos: Path) -> None:
 def test_full_disk_ends_the_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, devices: int
 ) -> None:
-    def full(job: Job, photo: object) -> None:
+    def full(*_: object) -> None:
         raise ImageWriteError("cannot be written") from OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(images, "put_photo", full)
@@ -198,16 +217,46 @@ def test_interrupt_leaves_only_complete_files(photos: Path) -> None:
     assert [type(event) for event in _run(jobs)] == [AlreadyDone, Restored, Restored]
 
 
-def test_several_batches_share_an_output_folder(photos: Path) -> None:
-    jobs = _jobs(photos)
-    results: list[list[Event]] = []
+def test_several_batches_share_an_output_folder_and_its_pictures(tmp_path: Path) -> None:
+    jobs = _many(tmp_path, 12)
+    results: list[list[Event | DeviceLost | Waiting]] = []
     threads = [threading.Thread(target=lambda: results.append(_run(jobs))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert all(not isinstance(event, Failed) for events in results for event in events)
-    assert {type(event) for event in _run(jobs)} == {AlreadyDone}
+    kinds = Counter(type(event) for events in results for event in events)
+    del kinds[Waiting]
+    assert kinds == {Restored: 12, AlreadyDone: 24}
+
+
+def test_what_another_process_has_in_hand_is_done_last(tmp_path: Path) -> None:
+    jobs = _many(tmp_path, 4)
+    other = Ledger(jobs[0].folder)
+    assert other.claim(jobs[0].target)
+    assert other.claim(jobs[1].target)
+    events = []
+    for event in _batch(FakeDeblurrer()).run(jobs, threading.Event()):
+        events.append(event)
+        if isinstance(event, Waiting):
+            other.fail(jobs[1].source, jobs[1].target, "not-restored", "odd")
+            other.close()
+    assert [type(event) for event in events] == [Restored] * 2 + [Waiting] + [Restored] * 2
+    assert events[2] == Waiting(2)
+    restored = [event.source for event in events if isinstance(event, Restored)]
+    assert set(restored[:2]) == {jobs[2].source, jobs[3].source}
+    assert set(restored[2:]) == {jobs[0].source, jobs[1].source}
+
+
+def test_waiting_ends_when_asked_to_stop(photos: Path) -> None:
+    jobs, stop = _jobs(photos / "a.png"), threading.Event()
+    other = Ledger(jobs[0].folder)
+    assert other.claim(jobs[0].target)
+    waiting = _batch(FakeDeblurrer()).run(jobs, stop)
+    assert next(waiting) == Waiting(1)
+    stop.set()
+    assert list(waiting) == []
+    other.close()
 
 
 def test_target_with_a_name_too_long_fails_alone(tmp_path: Path) -> None:
@@ -241,7 +290,10 @@ def test_file_that_appears_meanwhile_is_kept(photos: Path) -> None:
     assert mean_of(job.target) == 7
 
 
-def test_result_that_another_process_makes_meanwhile_is_not_made_again(photos: Path) -> None:
+def test_result_that_another_process_makes_meanwhile_is_not_made_again(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ledger, "claim", lambda *_: True)
     (job,) = _jobs(photos / "a.png")
 
     def other_process(number: int) -> None:
@@ -320,7 +372,7 @@ def test_when_no_device_is_left_the_rest_is_for_the_next_run(tmp_path: Path, dev
             _broken(number)
 
     fleet = [FakeDeblurrer(break_at_third) for _ in range(devices)]
-    events: list[Event | DeviceLost] = []
+    events: list[Event | DeviceLost | Waiting] = []
     with pytest.raises(DeviceError, match="resumes"):
         events.extend(_batch(*fleet).run(jobs, threading.Event()))
     kinds = [type(event) for event in events]
@@ -361,7 +413,7 @@ def test_interrupt_on_one_of_several_devices_leaves_only_complete_files(tmp_path
             raise KeyboardInterrupt
 
     other = FakeDeblurrer(lambda number: number == 1 or interrupted.wait(5))
-    events: list[Event | DeviceLost] = []
+    events: list[Event | DeviceLost | Waiting] = []
     with pytest.raises(KeyboardInterrupt):
         events.extend(_batch(FakeDeblurrer(interrupt), other).run(jobs, threading.Event()))
     done = {event.target for event in events if isinstance(event, Restored)}

@@ -1,21 +1,46 @@
 from __future__ import annotations
 
+import dataclasses
+import errno
+import io
 import json
 import os
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deblur_cli.errors import ImageWriteError
+from deblur_cli.imaging.atomic import TEMPORARY_SUFFIX
 from deblur_cli.pipeline.ledger import (
-    LEDGER_FOLDER,
     Ledger,
     Verdict,
     settings_hash,
 )
-from deblur_cli.pipeline.records import Fingerprint, Record
+from deblur_cli.pipeline.paths import LEDGER_FOLDER
+from deblur_cli.pipeline.processes import SILENT_SECONDS, Process
+from deblur_cli.pipeline.records import (
+    Claim,
+    Entry,
+    Failure,
+    Fingerprint,
+    Record,
+    Release,
+    key_of,
+    kind_and_key,
+    line_of,
+    name_of,
+    parsed,
+    time_of,
+)
 
 SETTINGS = settings_hash({"model": "m", "tile": 256})
 
@@ -128,6 +153,7 @@ def test_processes_have_files_of_their_own_and_see_each_other(source: Path, targ
     assert mine.verdict(source, other, SETTINGS) is Verdict.DONE
 
 
+@settings(deadline=None, max_examples=30)
 @given(keep=st.floats(0, 1, exclude_max=True), rubbish=st.binary(max_size=20))
 def test_torn_line_is_ignored(
     tmp_path_factory: pytest.TempPathFactory, keep: float, rubbish: bytes
@@ -212,23 +238,23 @@ def test_picture_in_place_that_could_not_be_written_is_free(source: Path) -> Non
 
 def test_failures_are_known_until_the_result_is_there(source: Path, target: Path) -> None:
     ledger = Ledger(target.parent)
-    assert ledger.failure(target) is None
+    assert not ledger.has_failed(target)
     ledger.fail(source, target, "unreadable", "a.jpg: damaged")
     ledger.close()
-    assert Ledger(target.parent).failure(target) is not None
-    assert Ledger(target.parent).failure(target.with_name("b.jpg")) is None
+    assert Ledger(target.parent).has_failed(target)
+    assert not Ledger(target.parent).has_failed(target.with_name("b.jpg"))
     assert _verdict(source, target) is Verdict.FREE
     _begin(source, target)
-    assert Ledger(target.parent).failure(target) is not None
+    assert Ledger(target.parent).has_failed(target)
     _complete(source, target)
-    assert Ledger(target.parent).failure(target) is None
+    assert not Ledger(target.parent).has_failed(target)
     assert Ledger(target.parent).source_of(target) == source
 
 
 def test_failure_after_a_result_does_not_hide_it(source: Path, target: Path) -> None:
     _complete(source, target)
     Ledger(target.parent).fail(source, target, "unwritable", "a.jpg: exists")
-    assert Ledger(target.parent).failure(target) is not None
+    assert Ledger(target.parent).has_failed(target)
     assert _verdict(source, target) is Verdict.DONE
 
 
@@ -240,3 +266,182 @@ def test_failure_on_a_full_disk_is_not_told_twice(
 
     monkeypatch.setattr(os, "fsync", full)
     Ledger(target.parent).fail(source, target, "unwritable", "full")
+    assert list((target.parent / LEDGER_FOLDER).iterdir()) == []
+
+
+def _page(ledger_folder: Path, process: Process, *entries: Entry) -> Path:
+    """A file that another process would have written."""
+    ledger_folder.mkdir(parents=True, exist_ok=True)
+    path = ledger_folder / f"{process.host}-{process.pid}-{process.owner}.jsonl"
+    lines = (process.to_line(), *(line_of(entry) for entry in entries))
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    return path
+
+
+def _elsewhere(host: str = "other", owner: str = "0123") -> Process:
+    return Process(host, 17, "another boot", "1", owner)
+
+
+def test_a_claim_is_for_one_process_until_it_ends(source: Path, target: Path) -> None:
+    mine, other = Ledger(target.parent), Ledger(target.parent)
+    assert mine.claim(target)
+    assert not other.claim(target)
+    assert other.claim(target.with_name("b.jpg"))
+    mine.release(target)
+    assert other.claim(target)
+    other.fail(source, target, "unreadable", "damaged")
+    assert mine.claim(target)
+    mine.close()
+    assert other.claim(target)
+    begun = other.begin(source, Fingerprint.of(source), target, SETTINGS)
+    assert not mine.claim(target)
+    target.write_bytes(b"result")
+    other.finish(begun, target)
+    assert mine.claim(target)
+    assert mine.verdict(source, target, SETTINGS) is Verdict.DONE
+    for ledger in (mine, other):
+        ledger.close()
+
+
+def test_of_many_that_claim_at_once_each_target_has_one(target: Path) -> None:
+    ledgers = [Ledger(target.parent) for _ in range(4)]
+    targets = [target.with_name(f"{number}.jpg") for number in range(12)]
+    at_once = threading.Barrier(len(ledgers))
+
+    def claim_all(ledger: Ledger) -> list[Path]:
+        at_once.wait(10)
+        return [path for path in targets if ledger.claim(path)]
+
+    with ThreadPoolExecutor(len(ledgers)) as pool:
+        claimed = Counter(path for each in pool.map(claim_all, ledgers) for path in each)
+    assert max(claimed.values(), default=1) == 1
+    for ledger in ledgers:
+        ledger.close()
+
+
+def test_the_claim_of_a_dead_process_counts_for_nothing(target: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    dead = dataclasses.replace(Process.this(), pid=ended.pid)
+    reborn = dataclasses.replace(Process.this(), started="1")
+    for process in (dead, reborn):
+        _page(target.parent / LEDGER_FOLDER, process, Claim(target.name))
+        ledger = Ledger(target.parent)
+        assert {each.is_at_work for each in ledger.in_hand()} == {False}
+        assert ledger.claim(target)
+        ledger.close()
+
+
+def test_on_another_machine_a_process_lives_as_long_as_it_touches_its_file(target: Path) -> None:
+    page = _page(target.parent / LEDGER_FOLDER, _elsewhere(), Claim(target.name))
+    ledger = Ledger(target.parent)
+    assert not ledger.claim(target)
+    silent = time.time() - SILENT_SECONDS - 1
+    os.utime(page, (silent, silent))
+    assert ledger.claim(target)
+    ledger.close()
+
+
+def test_the_drives_clock_decides_not_ours(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger(target.parent)
+    assert ledger.claim(target.with_name("mine.jpg"))
+    _page(target.parent / LEDGER_FOLDER, _elsewhere(), Claim(target.name))
+    ours = time.time() + 1e6
+    monkeypatch.setattr(time, "time", lambda: ours)
+    assert not ledger.claim(target)
+    ledger.close()
+
+
+def test_a_clock_that_is_ahead_does_not_win_for_ever(source: Path, target: Path) -> None:
+    target.write_bytes(b"older result")
+    ahead = Record(
+        target.name, "../a.jpg", Fingerprint.of(source), "one", None, 12, time.time() + 1e6
+    )
+    _page(target.parent / LEDGER_FOLDER, _elsewhere(), ahead)
+    assert _verdict(source, target, "one") is Verdict.DONE
+    _complete(source, target, settings="two")
+    assert _verdict(source, target, "one") is Verdict.IN_THE_WAY
+    assert _verdict(source, target, "two") is Verdict.DONE
+
+
+def test_half_written_files_of_the_dead_are_swept(target: Path) -> None:
+    sheets = target.parents[1] / "sheets"
+    sheets.mkdir()
+    dead = dataclasses.replace(Process.this(), started="1", owner="dead")
+    alive = _elsewhere(owner="alive")
+    beside = [os.path.relpath(sheets / "a.jpg.jpg", target.parent)]
+    for process in (dead, alive):
+        _page(target.parent / LEDGER_FOLDER, process, Claim(target.name, beside))
+    for folder in (target.parent, sheets):
+        for name in ("dead", "alive", "stranger"):
+            (folder / f".{name}-01234567{TEMPORARY_SUFFIX}").touch()
+    Ledger(target.parent).sweep()
+    for folder in (target.parent, sheets):
+        left = {path.name.partition("-")[0] for path in folder.glob(f".*{TEMPORARY_SUFFIX}")}
+        assert left == {".alive", ".stranger"}
+
+
+def test_a_line_that_the_disk_had_no_space_for_spoils_no_other(
+    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(target.parent)
+    assert ledger.claim(target)
+    written: list[io.FileIO] = []
+
+    class Full(io.FileIO):
+        def write(self, data: Any) -> int:
+            if written:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            written.append(self)
+            return super().write(data[:30])
+
+    journal: Any = ledger._journal
+    with Full(journal.path, "ab") as full, monkeypatch.context() as patch:
+        patch.setattr(journal, "_file", full)
+        with pytest.raises(ImageWriteError, match="No space left"):
+            ledger.begin(source, Fingerprint.of(source), target, SETTINGS)
+    begun = ledger.begin(source, Fingerprint.of(source), target, SETTINGS)
+    target.write_bytes(b"result")
+    ledger.finish(begun, target)
+    ledger.close()
+    assert _verdict(source, target) is Verdict.DONE
+
+
+def test_what_grows_is_read_once(
+    source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Ledger(target.parent)
+    read: list[bytes] = []
+    known = reader._known
+    remember = known._remember
+    monkeypatch.setattr(
+        known, "_remember", lambda kind, key, line: (read.append(line), remember(kind, key, line))
+    )
+    writer = Ledger(target.parent)
+    for number in range(5):
+        assert writer.claim(target.with_name(f"{number}.jpg"))
+        reader.refresh()
+    writer.close()
+    for _ in range(3):
+        reader.refresh()
+    assert len(read) == len(set(read)) == 7
+
+
+names = st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=30).filter(
+    lambda name: name not in (".", "..")
+)
+
+
+@settings(deadline=None)
+@given(name=names, size=st.none() | st.integers(0), when=st.floats(1, 1e10))
+def test_lines_tell_what_was_put_into_them(name: str, size: int | None, when: float) -> None:
+    record = Record(name, name, Fingerprint(3, 4), "", Fingerprint(5, 6), size, when)
+    failure = Failure(name, name, "unreadable", f'{name}", "time": 3}}', when)
+    for entry in (record, failure, Claim(name, [name], when), Release(name, when)):
+        line = line_of(entry)
+        assert b"\n" not in line
+        assert kind_and_key(line) == (type(entry).KIND, key_of(name))
+        assert name_of(key_of(name)) == name
+        assert time_of(line) == when
+        assert parsed(type(entry), line) == entry
+        assert parsed(type(entry), line[:-1]) is None

@@ -5,16 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from deblur_cli.errors import ImageWriteError
+from deblur_cli.errors import ImageReadError, ImageWriteError
 from deblur_cli.imaging.read import read_photo
 from deblur_cli.pipeline.plan import Job
+from deblur_cli.pipeline.records import Fingerprint
 from deblur_cli.pipeline.results import give_times, put_copy, put_photo
 from tests.pipeline.fakes import mean_of, save_picture
 
 
 def test_copy_is_the_very_file(tmp_path: Path) -> None:
     source = save_picture(tmp_path / "a.jpg")
-    put_copy(Job(source, tmp_path / "b.jpg", tmp_path))
+    put_copy(Job(source, tmp_path / "b.jpg", tmp_path), Fingerprint.of(source))
     assert (tmp_path / "b.jpg").read_bytes() == source.read_bytes()
     assert (tmp_path / "b.jpg").stat().st_ino != source.stat().st_ino
 
@@ -24,7 +25,7 @@ def test_in_place_the_mode_stays(tmp_path: Path, mode: int) -> None:
     path = save_picture(tmp_path / "a.png", value=90)
     other = read_photo(save_picture(tmp_path / "b.png", value=40))
     path.chmod(mode)
-    put_photo(Job(path, path, tmp_path, in_place=True), other)
+    put_photo(Job(path, path, tmp_path, in_place=True), other, Fingerprint.of(path))
     assert mean_of(path) == 40
     assert path.stat().st_mode & 0o777 == mode
 
@@ -43,7 +44,22 @@ def test_result_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     source = save_picture(tmp_path / "a.png")
     job = Job(source, tmp_path / "gone/b.png", tmp_path)
     with pytest.raises(ImageWriteError, match=r"b\.png: cannot be written"):
-        put_copy(job)
+        put_copy(job, Fingerprint.of(source))
     with pytest.raises(ImageWriteError, match=r"b\.png: cannot be written"):
-        put_photo(job, read_photo(source))
+        put_photo(job, read_photo(source), Fingerprint.of(source))
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_input_that_changed_keeps_the_old_file(tmp_path: Path, in_place: bool) -> None:
+    source = save_picture(tmp_path / "a.png", value=40)
+    target = source if in_place else save_picture(tmp_path / "b.png", value=7)
+    job, read = Job(source, target, tmp_path, in_place=in_place), Fingerprint.of(source)
+    save_picture(source, value=90, size=(30, 20))
+    before = target.read_bytes()
+    with pytest.raises(ImageReadError, match="was changed while it was restored"):
+        put_photo(job, read_photo(source), read)
+    with pytest.raises(ImageReadError, match="was changed while it was restored"):
+        put_copy(job, read)
+    assert target.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1 + (not in_place)

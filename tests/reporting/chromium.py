@@ -58,7 +58,10 @@ class Browser:
         """Load a file, and wait until it is there."""
         self.ask(
             "Emulation.setDeviceMetricsOverride",
-            **{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.ask("Emulation.setEmulatedMedia", features=[scheme])
@@ -114,7 +117,7 @@ def browser(profile: Path) -> Iterator[Browser]:
     ends = (to_browser[0], from_browser[1])
     command = 'exec "$0" "$@" 3<&{} 4>&{}'.format(*ends)
     process = subprocess.Popen(
-        ["sh", "-c", command, PROGRAM, f"--user-data-dir={profile}", *_ARGUMENTS],
+        ["bash", "-c", command, PROGRAM, f"--user-data-dir={profile}", *_ARGUMENTS],
         pass_fds=ends,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -60,8 +60,8 @@ def report_of_all_kinds(path: Path) -> Report:
     """Two pictures that were seen, and one of each other kind; odd names among them."""
     report = Report(path, ABOUT)
     for number, name in enumerate(("photos/b <script>alert(1)</script>.jpg", "photos/a.png")):
-        report.look(Path(name), *pair(seed=number, size=(1600, 1200)))
-        report.tell(restored(name, width=1600, height=1200))
+        report.look(Path(name), *pair(seed=number, size=(900, 700)))
+        report.tell(restored(name, width=900, height=700))
     missing = ImageReadError("no such <b>file</b>", path="photos/c.png", remedy="check the path")
     report.tell(Failed(Path("photos/c.png"), missing))
     report.tell(LeftSharp(Path("photos/d.png"), Path("out/d.png"), 0.61))
@@ -77,7 +77,8 @@ class Read(HTMLParser):
         super().__init__()
         self.elements: list[tuple[str, Mapping[str, str | None]]] = []
         self.text = ""
-        self.feed(path.read_text("utf-8"))
+        self.source = path.read_text("utf-8")
+        self.feed(self.source)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))

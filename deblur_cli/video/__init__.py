@@ -1,0 +1,1 @@
+"""Videos: decoding, colours, encoding in segments, and putting streams together; needs `video`."""

@@ -1,0 +1,173 @@
+"""Decoding: the frames of a clip in the order they are shown, each with its own timestamp."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from deblur_cli.errors import VideoReadError
+from deblur_cli.video.clip import Clip
+from deblur_cli.video.containers import library, open_input, reason
+from deblur_cli.video.deinterlacing import deinterlaced
+
+if TYPE_CHECKING:
+    import av
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which frames of a clip: by time in seconds, `end` excluded, and of these each `every`th."""
+
+    start: float = 0.0
+    end: float | None = None
+    every: int = 1
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A decoded frame; timestamp and duration in units of the clip's time base."""
+
+    number: int
+    """Its place among all frames of the clip, from 0."""
+    pts: int
+    duration: int
+    picture: av.video.frame.VideoFrame
+
+
+@dataclass(frozen=True)
+class Position:
+    """Behind a frame: its timestamp, and the number of the one that follows."""
+
+    pts: int
+    number: int
+
+
+@dataclass
+class Reader:
+    """Reads a clip; what it could not read stands in `problems` when all is read.
+
+    Args:
+        clip: from `probe`.
+        selection: the frames that are wanted.
+        deinterlace: whether frames of two moments are made into frames of one.
+        problems: what an earlier reader of the same frames could not read.
+    """
+
+    clip: Clip
+    selection: Selection = field(default_factory=Selection)
+    deinterlace: bool = False
+    problems: list[str] = field(default_factory=list)
+
+    def frames(self, behind: Position | None = None) -> Iterator[Frame]:
+        """The frames that are wanted, all or those behind a position.
+
+        Raises:
+            VideoReadError: frames cannot be restored faithfully.
+        """
+        chosen, unit = self.selection, self.clip.time_base
+        tick = self.clip.tick
+        latest = None if behind is None else behind.pts
+        pictures = self._decoded(None) if behind is None else self._decoded_behind(behind)
+        for number, picture in enumerate(pictures, 0 if behind is None else behind.number):
+            pts = self._units(picture.pts, picture)
+            if pts is None:
+                pts = 0 if latest is None else latest + tick
+            latest = pts if latest is None else max(pts, latest + 1)
+            seconds = float(latest * unit)
+            if chosen.end is not None and seconds >= chosen.end:
+                return
+            if seconds >= chosen.start and number % chosen.every == 0:
+                duration = self._units(picture.duration, picture) or tick
+                yield Frame(number, latest, duration, picture)
+
+    def _units(self, stamp: int | None, picture: av.video.frame.VideoFrame) -> int | None:
+        """A picture's time in units of the clip, which those of a filter are not."""
+        if stamp is None:
+            return None
+        unit: Fraction = picture.time_base
+        return round(stamp * unit / self.clip.time_base)
+
+    def _decoded_behind(self, behind: Position) -> Iterator[av.video.frame.VideoFrame]:
+        """From the key frame before; from the beginning where that leads elsewhere."""
+        known = list(self.problems)
+        pictures = self._decoded(behind.pts)
+        for picture in pictures:
+            pts = self._units(picture.pts, picture)
+            if pts == behind.pts:
+                self.problems[:] = known
+                yield from pictures
+                return
+            if pts is None or pts > behind.pts:
+                break
+        self.problems[:] = known
+        yield from islice(self._decoded(None), behind.number, None)
+
+    def _decoded(self, near: int | None) -> Iterator[av.video.frame.VideoFrame]:
+        av = library()
+        with open_input(self.clip.path) as container:
+            stream = container.streams[self.clip.index]
+            stream.thread_type = "AUTO"
+            if near is not None:
+                with suppress(av.FFmpegError):
+                    container.seek(near, stream=stream)
+            pictures = self._pictures(container, stream)
+            yield from deinterlaced(pictures, stream) if self.deinterlace else pictures
+
+    def _pictures(
+        self, container: av.container.InputContainer, stream: av.video.stream.VideoStream
+    ) -> Iterator[av.video.frame.VideoFrame]:
+        av = library()
+        for packet in self._packets(container, stream):
+            try:
+                pictures = packet.decode()
+            except av.FFmpegError as error:
+                seconds = float((packet.pts or 0) * packet.time_base)
+                self._note(f"damaged near {seconds:.2f} s: {reason(error)}")
+                continue
+            for picture in pictures:
+                self._check(picture)
+                yield picture
+
+    def _packets(
+        self, container: av.container.InputContainer, stream: av.video.stream.VideoStream
+    ) -> Iterator[av.packet.Packet]:
+        """All packets, and at last the empty one that ends decoding, whatever is broken before."""
+        av = library()
+        going_on = True
+        while going_on:
+            going_on = False
+            try:
+                for packet in container.demux(stream):
+                    going_on = True
+                    yield packet
+                return
+            except av.FFmpegError as error:
+                self._note(f"a part of the file cannot be read: {reason(error)}")
+        end = av.Packet()
+        end.stream = stream
+        yield end
+
+    def _check(self, picture: av.video.frame.VideoFrame) -> None:
+        clip = self.clip
+        if picture.is_corrupt:
+            self._note(f"the frame at {picture.time or 0:.2f} s is damaged")
+        if (picture.width, picture.height) != (clip.width, clip.height):
+            raise VideoReadError(
+                f"its size changes at {picture.time or 0:.2f} s",
+                path=clip.path,
+                remedy="restore a part of it with --start and --end",
+            )
+        if picture.interlaced_frame and not self.deinterlace:
+            raise VideoReadError(
+                f"it is interlaced at {picture.time or 0:.2f} s: each frame shows two moments",
+                path=clip.path,
+                remedy="add --deinterlace",
+            )
+
+    def _note(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
