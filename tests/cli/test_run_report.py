@@ -37,7 +37,8 @@ def test_report_on_a_batch_and_on_the_next(fake_deblur: Command, photos: Path) -
         "not an image, whatever its name says",
     ):
         assert said in page.text, said
-    assert [each["href"] for each in page.all("a")][1:3] == ["a.png", "town/b%20%3Ci%3E.jpg"]
+    results = sorted(each["href"] for each in page.all("a")[1:3])
+    assert results == ["a.png", "town/b%20%3Ci%3E.jpg"]
     assert fake_deblur(*order).returncode == 1
     again = Read(photos.parent / "out/report.html")
     assert again.text.count("already done") == 3

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,6 +21,15 @@ def test_first_signal_asks_and_all_is_as_before_afterwards(
     assert signal.getsignal(number) is before
 
 
+@pytest.fixture
+def python_s_interrupt() -> Iterator[None]:
+    """Ctrl-C raises, also where the tests run in the background and it would be ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("python_s_interrupt")
 def test_second_interrupt_stops_at_once() -> None:
     with pytest.raises(KeyboardInterrupt), stop_on_signals() as stop:
         signal.raise_signal(signal.SIGINT)
