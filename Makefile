@@ -51,7 +51,8 @@ improve: install ## train the bundled weights on for BUDGET, on DATA; keep what 
 
 improve-%:
 	nice $(RUN) -m deblur_cli train small-$* --data '$(DATA)' --budget $(BUDGET) \
-		--init weights/algnet-small-$*.safetensors --learning-rate 6e-4 --seed $(SEED)
+		--init weights/algnet-small-$*.safetensors --learning-rate 6e-4 --seed $(SEED) \
+		--set loss.deep_supervision=false
 
 constraints: install ## write down the exact versions installed now
 	(echo '# The exact versions that CI installs; written by: make constraints'; \
