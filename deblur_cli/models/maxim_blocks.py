@@ -49,13 +49,6 @@ def grid_tokens(pixels: Tensor, n: int) -> Tensor:
     return cells.permute(1, 3, 0, 2, 4, 5).reshape(n * n, -1, c)
 
 
-def pixels_of_grid(tokens: Tensor, size: torch.Size, n: int) -> Tensor:
-    """Undo `grid_tokens`; `size` is that of the pixels, `(B,H,W,C)`."""
-    b, h, w, c = size
-    cells = tokens.view(n, n, b, h // n, w // n, c)
-    return cells.permute(2, 0, 3, 1, 4, 5).reshape(size)
-
-
 def block_tokens(pixels: Tensor, n: int) -> Tensor:
     """The pixels of each of the windows of n x n pixels: `(n*n,P,C)`."""
     b, h, w, c = pixels.shape
@@ -63,11 +56,23 @@ def block_tokens(pixels: Tensor, n: int) -> Tensor:
     return windows.permute(2, 4, 0, 1, 3, 5).reshape(n * n, -1, c)
 
 
-def pixels_of_blocks(tokens: Tensor, size: torch.Size, n: int) -> Tensor:
-    """Undo `block_tokens`; `size` is that of the pixels, `(B,H,W,C)`."""
+def join_tokens(grid: Tensor, blocks: Tensor, size: torch.Size, n: int) -> Tensor:
+    """Undo `grid_tokens` and `block_tokens`, and put the channels of both together.
+
+    Args:
+        grid, blocks: `(n*n,P,C)`.
+        size: of the pixels that they were, `(B,H,W,C)`.
+
+    Returns:
+        `(B,H,W,2C)`.
+    """
     b, h, w, c = size
-    windows = tokens.view(n, n, b, h // n, w // n, c)
-    return windows.permute(2, 3, 0, 4, 1, 5).reshape(size)
+    pixels = grid.new_empty(b, h, w, 2 * c)
+    first = pixels[..., :c].view(b, n, h // n, n, w // n, c)
+    first.copy_(grid.view(n, n, b, h // n, w // n, c).permute(2, 0, 3, 1, 4, 5))
+    second = pixels[..., c:].view(b, h // n, n, w // n, n, c)
+    second.copy_(blocks.view(n, n, b, h // n, w // n, c).permute(2, 3, 0, 4, 1, 5))
+    return pixels
 
 
 class TokenMixing(nn.Linear):
@@ -116,9 +121,10 @@ class MultiAxisBlock(nn.Module):
         """Map `(B,C,H,W)` to the same."""
         pixels = pixels_of(x)
         u, v = self.in_proj.gelu_halves(self.norm(pixels))
-        u = pixels_of_grid(self.grid(grid_tokens(u, self.n)), pixels.shape, self.n)
-        v = pixels_of_blocks(self.block(block_tokens(v, self.n)), pixels.shape, self.n)
-        return map_of(self.out_proj.plus(torch.cat((u, v), dim=-1), pixels))
+        over_grid = self.grid(grid_tokens(u, self.n))
+        in_blocks = self.block(block_tokens(v, self.n))
+        mixed = join_tokens(over_grid, in_blocks, pixels.shape, self.n)
+        return map_of(self.out_proj.plus(mixed, pixels))
 
 
 class Gate(nn.Module):
@@ -139,9 +145,10 @@ class Gate(nn.Module):
         One half of their channels is mixed over the whole image and one within windows.
         """
         u, v = self.in_proj.gelu_halves(self.norm(pixels))
-        u = pixels_of_grid(self.grid_gate(grid_tokens(u, self.n)), u.shape, self.n)
-        v = pixels_of_blocks(self.block_gate(block_tokens(v, self.n)), v.shape, self.n)
-        return self.out_proj.times(torch.cat((u, v), dim=-1), weighed)
+        over_grid = self.grid_gate(grid_tokens(u, self.n))
+        in_blocks = self.block_gate(block_tokens(v, self.n))
+        mixed = join_tokens(over_grid, in_blocks, pixels.shape, self.n)
+        return self.out_proj.times(mixed, weighed)
 
 
 class Up(nn.ConvTranspose2d):

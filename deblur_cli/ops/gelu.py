@@ -1,4 +1,4 @@
-"""GELU by its tanh approximation: torch's, or on a CPU a kernel that is nine times as fast."""
+"""GELU by its tanh approximation: torch's, or on a CPU a kernel several times as fast."""
 
 from __future__ import annotations
 

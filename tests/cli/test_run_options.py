@@ -16,6 +16,7 @@ from PIL import Image, ImageFilter
 from PIL.ExifTags import Base
 
 import deblur_cli
+from deblur_cli.pipeline.records import Fingerprint
 from tests.cli.conftest import Command, process_environment
 from tests.pipeline.fakes import mean_of, save_picture
 
@@ -266,9 +267,9 @@ def test_sharp_pictures_get_the_format_that_is_asked_for(
 
 
 def test_sharp_pictures_in_place_are_not_touched(fake_deblur: Command, photos: Path) -> None:
-    before = (photos / "a.png").stat()
+    before = Fingerprint.of(photos / "a.png")
     assert "left 4 sharp" in fake_deblur("run", "photos", "--in-place", "--skip-sharp", "0").stderr
-    assert (photos / "a.png").stat() == before
+    assert Fingerprint.of(photos / "a.png") == before
     assert _results(photos) == list(TREE)
 
 

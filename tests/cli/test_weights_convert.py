@@ -61,7 +61,9 @@ def test_convert_measures_what_eval_measures(
     assert [one["dataset"] for one in measured] == ["set/val", "val/sharp"]
     card = (tmp_path / "net.md").read_text()
     for folder, one in zip(folders, measured, strict=True):
-        evaluated = deblur("eval", "--weights", "net.safetensors", "--dataset", folder, "--json")
+        dtype = "bfloat16" if "bfloat16" in one["method"] else "float32"
+        chosen = ("--weights", "net.safetensors", "--dtype", dtype)
+        evaluated = deblur("eval", *chosen, "--dataset", folder, "--json")
         for line in map(json.loads, evaluated.stdout.splitlines()[:-1]):
             for name, figure in one["pictures"][line["name"]].items():
                 assert figure == pytest.approx(line[name], abs=1e-6)
