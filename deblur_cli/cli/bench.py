@@ -21,6 +21,7 @@ import typer
 
 from deblur_cli.cli import options, report
 from deblur_cli.cli.console import PlainConsole
+from deblur_cli.cli.grouped import grouped
 from deblur_cli.cli.table import Table
 from deblur_cli.errors import UsageError
 
@@ -43,15 +44,10 @@ def parse_size(text: str) -> tuple[int, int]:
     return sides[1], sides[0]
 
 
+@grouped
 def bench(
-    task: options.Task = "motion",
-    model: options.Model = None,
-    weights: options.Weights = None,
-    device: options.Device = "auto",
-    dtype: options.Precision = options.Dtype.auto,
-    tile: options.Tile = "auto",
-    overlap: options.Overlap = None,
-    max_memory: options.MaxMemory = None,
+    *,
+    network: options.OneDeviceOptions,
     size: Annotated[
         Any, typer.Option(parser=parse_size, metavar="WIDTHxHEIGHT", help="Size of the picture.")
     ] = "1280x720",
@@ -63,7 +59,6 @@ def bench(
         ),
     ] = False,
     json: options.Json = False,
-    offline: options.Offline = False,
 ) -> None:
     """Time how fast this machine restores a drawn picture, reading and writing aside.
 
@@ -71,29 +66,23 @@ def bench(
     paper says, and how long it takes here for a whole picture, which needs some minutes on a CPU.
     """
     if complexity:
-        if model or weights or overlap is not None or max_memory or tile != "auto":
+        pins_weights = network.model or network.weights
+        cuts = network.overlap is not None or network.max_memory or network.tile != "auto"
+        if pins_weights or cuts:
             raise UsageError(
                 "--complexity takes every network with random weights, and pictures whole",
                 remedy="leave out --model, --weights, --tile, --overlap and --max-memory",
             )
-        _compare(device, dtype.value, size, runs, json)
+        _compare(network.device, network.dtype, size, runs, json)
         return
     from deblur_cli.inspection.speed import time_restoring
 
-    deblurrer = options.ModelOptions(
-        task=task,
-        model=model,
-        weights=weights,
-        device=device,
-        dtype=dtype,
-        tile=tile,
-        overlap=overlap,
-        max_memory=max_memory,
-        offline=offline,
-    ).load()
+    deblurrer = network.load()
     for line in deblurrer.warnings:
         PlainConsole().note(line)
-    _show_speed(deblurrer.summary, size, time_restoring(deblurrer, device, size, runs), json)
+    _show_speed(
+        deblurrer.summary, size, time_restoring(deblurrer, network.device, size, runs), json
+    )
 
 
 def _show_speed(model: str, size: tuple[int, int], found: Restoring, json: bool) -> None:

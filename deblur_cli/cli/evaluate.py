@@ -11,6 +11,7 @@ import typer
 
 from deblur_cli.cli import options, report
 from deblur_cli.cli.console import PlainConsole
+from deblur_cli.cli.grouped import grouped
 
 if TYPE_CHECKING:
     from deblur_cli.evaluation.scores import Score
@@ -19,24 +20,18 @@ _TASK_WITH_COLOUR_FIT = "defocus"
 _COLUMN = len("psnr_to_input") + 2
 
 
+@grouped
 def evaluate(
+    *,
     dataset: Annotated[
         str,
         typer.Option(metavar="FOLDER", help="Folder with blur/ and sharp/, or of sharp photos."),
     ],
-    task: options.Task = "motion",
-    model: options.Model = None,
-    weights: options.Weights = None,
-    device: options.Device = "auto",
-    dtype: options.Precision = options.Dtype.auto,
-    tile: options.Tile = "auto",
-    overlap: options.Overlap = None,
-    max_memory: options.MaxMemory = None,
+    network: options.OneDeviceOptions,
     save: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Keep the results there, as PNG.")
     ] = None,
     json: options.Json = False,
-    offline: options.Offline = False,
 ) -> None:
     """Measure PSNR (dB) and SSIM before and after, per picture and on average.
 
@@ -49,12 +44,10 @@ def evaluate(
     from deblur_cli.evaluation.scores import mean_score
 
     folder = find_dataset(dataset)
-    deblurrer = options.ModelOptions(
-        task, model, weights, device, dtype, tile, overlap, max_memory, offline
-    ).load()
+    deblurrer = network.load()
     for line in (deblurrer.summary, *deblurrer.warnings):
         PlainConsole().note(line)
-    colour_fit = task == _TASK_WITH_COLOUR_FIT
+    colour_fit = network.task == _TASK_WITH_COLOUR_FIT
     chosen = deblurrer.settings["model"]
     scores: list[Score] = []
     for score in scores_of(folder, deblurrer, colour_fit=colour_fit, save=save):

@@ -104,3 +104,10 @@ class ModelOptions:
         from deblur_cli import Deblurrer
 
         return Deblurrer.fleet(**asdict(self))
+
+
+@dataclass(frozen=True)
+class OneDeviceOptions(ModelOptions):
+    """The same for a command that restores on one device."""
+
+    device: Device = "auto"
