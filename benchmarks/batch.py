@@ -35,7 +35,7 @@ from deblur_cli.data.camera import Picture
 from deblur_cli.imaging.photo import Image
 from deblur_cli.inference.allocator import reuse_freed_memory
 from deblur_cli.inference.painting import Restoration
-from deblur_cli.pipeline.discover import discover
+from deblur_cli.pipeline.discovery.discover import discover
 from deblur_cli.pipeline.events import Restored
 from deblur_cli.pipeline.images import Batch
 from deblur_cli.pipeline.plan import Destination, plan

@@ -27,11 +27,11 @@ from benchmarks.batch import Identity, make_photos
 from deblur_cli.cli.options import ModelOptions
 from deblur_cli.cli.run_ray import pack
 from deblur_cli.pipeline.batch import AnyBatch
-from deblur_cli.pipeline.cluster import RayCluster, connected
-from deblur_cli.pipeline.cluster_batch import ClusterBatch
-from deblur_cli.pipeline.cluster_crew import Crew
-from deblur_cli.pipeline.cluster_worker import Loader
-from deblur_cli.pipeline.discover import discover
+from deblur_cli.pipeline.cluster.batch import ClusterBatch
+from deblur_cli.pipeline.cluster.crew import Crew
+from deblur_cli.pipeline.cluster.ray_cluster import RayCluster, connected
+from deblur_cli.pipeline.cluster.worker import Loader
+from deblur_cli.pipeline.discovery.discover import discover
 from deblur_cli.pipeline.events import Restored
 from deblur_cli.pipeline.images import Batch
 from deblur_cli.pipeline.plan import Destination, plan

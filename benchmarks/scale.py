@@ -26,13 +26,13 @@ from pathlib import Path
 import PIL.Image
 
 from deblur_cli.cli.app import app
-from deblur_cli.pipeline.discover import discover
-from deblur_cli.pipeline.ledger import Ledger
+from deblur_cli.pipeline.discovery.discover import discover
+from deblur_cli.pipeline.ledger.ledger import Ledger
+from deblur_cli.pipeline.ledger.processes import Process
+from deblur_cli.pipeline.ledger.records import Claim, Fingerprint, Record, line_of
+from deblur_cli.pipeline.ledger.standing import standing
 from deblur_cli.pipeline.paths import LEDGER_FOLDER
 from deblur_cli.pipeline.plan import Destination, plan
-from deblur_cli.pipeline.processes import Process
-from deblur_cli.pipeline.records import Claim, Fingerprint, Record, line_of
-from deblur_cli.pipeline.standing import standing
 
 MODEL = "algnet-small-motion"
 _IN_A_FOLDER = 1000

@@ -28,12 +28,12 @@ from deblur_cli.cli.status_file import StatusFile
 from deblur_cli.cli.stream import refuse_with_stream, spooled
 from deblur_cli.cli.teller import Teller
 from deblur_cli.errors import DeblurError, DeviceError, UsageError
+from deblur_cli.pipeline.discovery.listing import STANDARD_STREAM, read_listing
 from deblur_cli.pipeline.events import Failed
-from deblur_cli.pipeline.listing import STANDARD_STREAM, read_listing
 
 if TYPE_CHECKING:
     from deblur_cli.pipeline.batch import AnyBatch
-    from deblur_cli.pipeline.discover import Discovery
+    from deblur_cli.pipeline.discovery.discover import Discovery
     from deblur_cli.pipeline.loaded import LoadedNetwork
     from deblur_cli.pipeline.plan import Job
     from deblur_cli.reporting.report import Report
@@ -106,7 +106,7 @@ class _Order:
 
     def files(self, inputs: Sequence[str]) -> int:
         """Restore pictures into files; returns the exit code."""
-        from deblur_cli.pipeline.discover import discover
+        from deblur_cli.pipeline.discovery.discover import discover
 
         choice, results = self.choice, self.results
         listed = () if choice.files_from is None else read_listing(choice.files_from)

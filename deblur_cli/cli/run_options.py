@@ -13,9 +13,9 @@ import deblur_cli
 from deblur_cli.cli import options
 from deblur_cli.cli.run_report import check_report
 from deblur_cli.errors import UsageError
-from deblur_cli.pipeline.filter import Filter
+from deblur_cli.pipeline.discovery.filter import Filter
+from deblur_cli.pipeline.discovery.shard import Shard
 from deblur_cli.pipeline.naming import Template
-from deblur_cli.pipeline.shard import Shard
 from deblur_cli.pipeline.treatment import Conduct, Depth, Treatment
 from deblur_cli.storage.remote import is_url, located
 

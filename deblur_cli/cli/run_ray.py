@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from deblur_cli import Deblurrer
     from deblur_cli.checkpoints.resolve import ResolvedWeights
     from deblur_cli.pipeline.batch import AnyBatch
-    from deblur_cli.pipeline.cluster_crew import Crew
-    from deblur_cli.pipeline.cluster_worker import Loader
+    from deblur_cli.pipeline.cluster.crew import Crew
+    from deblur_cli.pipeline.cluster.worker import Loader
     from deblur_cli.pipeline.loaded import FrameNetwork, LoadedNetwork
     from deblur_cli.pipeline.treatment import Conduct, Treatment
 
@@ -114,7 +114,7 @@ def workforce(
         fleet = network.load_fleet()
         yield Workforce(fleet, partial(Batch, fleet))
     else:
-        from deblur_cli.pipeline.cluster_batch import ClusterBatch
+        from deblur_cli.pipeline.cluster.batch import ClusterBatch
 
         with crew_on(address, network, console) as crew:
             ready = {profile.name: profile for profile in crew.profiles}
@@ -127,11 +127,11 @@ def frame_network(
 ) -> Iterator[FrameNetwork]:
     """As `workforce`, for the frames of a video."""
     if address is None:
-        from deblur_cli.pipeline.clips_crew import crew_of
+        from deblur_cli.pipeline.clips.crew import crew_of
 
         yield crew_of(network.load_fleet())
     else:
-        from deblur_cli.pipeline.cluster_stream import ClusterDeblurrer
+        from deblur_cli.pipeline.cluster.stream import ClusterDeblurrer
 
         with crew_on(address, network, console) as crew:
             yield ClusterDeblurrer(crew)
@@ -146,8 +146,8 @@ def crew_on(address: str, network: ModelOptions, console: QuietConsole) -> Itera
         DeviceError: there is no such cluster, or no such device on it.
         WeightsError, UsageError: as `Deblurrer.from_pretrained`.
     """
-    from deblur_cli.pipeline.cluster import RayCluster, connected
-    from deblur_cli.pipeline.cluster_crew import Crew
+    from deblur_cli.pipeline.cluster.crew import Crew
+    from deblur_cli.pipeline.cluster.ray_cluster import RayCluster, connected
 
     load, weights = pack(network)
     with connected(address):

@@ -13,8 +13,8 @@ from deblur_cli.cli.console import one_line
 from deblur_cli.storage.remote import located
 
 if TYPE_CHECKING:
-    from deblur_cli.pipeline.ledger import InHand
-    from deblur_cli.pipeline.standing import Standing
+    from deblur_cli.pipeline.ledger.ledger import InHand
+    from deblur_cli.pipeline.ledger.standing import Standing
 
 
 def status(
@@ -28,7 +28,7 @@ def status(
     Exit codes: 0 everything that was begun is done, 1 something failed, is in hand, was interrupted
     or is gone, 3 nothing was done there, or not one input was readable.
     """
-    from deblur_cli.pipeline.standing import standing
+    from deblur_cli.pipeline.ledger.standing import standing
 
     found = standing(located(output))
     for event, fields in _events(found):

@@ -25,8 +25,8 @@ from deblur_cli.cli.video_teller import VideoTeller
 from deblur_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from deblur_cli.pipeline.clips_compare import Comparison
-    from deblur_cli.pipeline.clips_job import ClipJob
+    from deblur_cli.pipeline.clips.compare import Comparison
+    from deblur_cli.pipeline.clips.job import ClipJob
     from deblur_cli.pipeline.loaded import FrameNetwork
 
 
@@ -75,7 +75,7 @@ def _job(
     encoding: EncodingOptions,
     taking: SourceOptions,
 ) -> ClipJob:
-    from deblur_cli.pipeline.clips_job import STREAM, ClipJob
+    from deblur_cli.pipeline.clips.job import STREAM, ClipJob
 
     part.check()
     return ClipJob(
@@ -92,8 +92,8 @@ def _job(
 
 
 def _comparison(job: ClipJob, how: TellingOptions) -> Comparison | None:
-    from deblur_cli.pipeline.clips_compare import Comparison
-    from deblur_cli.pipeline.clips_job import STREAM
+    from deblur_cli.pipeline.clips.compare import Comparison
+    from deblur_cli.pipeline.clips.job import STREAM
 
     if how.json and job.target == STREAM:
         raise UsageError("--json and raw frames cannot share stdout", remedy="leave out --json")
@@ -107,7 +107,7 @@ def _comparison(job: ClipJob, how: TellingOptions) -> Comparison | None:
 def _restore(
     job: ClipJob, comparison: Comparison | None, restorer: FrameNetwork, teller: VideoTeller
 ) -> int:
-    from deblur_cli.pipeline.clips import ClipRestoration
+    from deblur_cli.pipeline.clips.restoration import ClipRestoration
 
     restoration = ClipRestoration(job, restorer)
     teller.start(restorer)

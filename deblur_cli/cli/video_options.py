@@ -15,7 +15,7 @@ from deblur_cli.cli.options import check_strength
 from deblur_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from deblur_cli.pipeline.clips_job import Hints, Selection, Wish
+    from deblur_cli.pipeline.clips.job import Hints, Selection, Wish
 
 
 def parse_time(text: str) -> float:
@@ -74,7 +74,7 @@ class SourceOptions:
 
     def hints(self, pix_fmt: str | None, is_stream: bool) -> Hints:
         """Them, with the result's pixel format; raises `UsageError`."""
-        from deblur_cli.pipeline.clips_job import Hints
+        from deblur_cli.pipeline.clips.job import Hints
 
         if self.input_pix_fmt is not None and not is_stream:
             raise UsageError(
@@ -118,7 +118,7 @@ class PartOptions:
     @property
     def selection(self) -> Selection:
         """The frames that are wanted."""
-        from deblur_cli.pipeline.clips_job import Selection
+        from deblur_cli.pipeline.clips.job import Selection
 
         return Selection(self.start or 0.0, self.end, self.every)
 
@@ -164,7 +164,7 @@ class EncodingOptions:
     @property
     def wish(self) -> Wish:
         """What is asked for; raises `UsageError`."""
-        from deblur_cli.pipeline.clips_job import Wish
+        from deblur_cli.pipeline.clips.job import Wish
 
         pairs = dict(_pair(text) for text in self.encoder_option)
         return Wish(self.codec, self.crf, self.preset, self.pix_fmt, pairs, self.lossless)

@@ -29,7 +29,7 @@ import deblur_cli
 from deblur_cli.cli import report
 from deblur_cli.cli.console import PlainConsole, QuietConsole, RichConsole, error_console
 from deblur_cli.errors import DeblurError
-from deblur_cli.pipeline.clips_events import (
+from deblur_cli.pipeline.clips.events import (
     ClipAlreadyDone,
     ClipCompared,
     ClipEvent,

@@ -21,17 +21,17 @@ from deblur_cli.pipeline.events import (
     Restored,
     Waiting,
 )
-from deblur_cli.pipeline.ledger import settings_hash
-from deblur_cli.pipeline.ledgers import Ledgers
+from deblur_cli.pipeline.ledger.ledger import settings_hash
+from deblur_cli.pipeline.ledger.ledgers import Ledgers
+from deblur_cli.pipeline.ledger.records import Fingerprint
+from deblur_cli.pipeline.ledger.verdict import Verdict
 from deblur_cli.pipeline.plan import Job
 from deblur_cli.pipeline.problems import described, require_folder
-from deblur_cli.pipeline.records import Fingerprint
 from deblur_cli.pipeline.restoring import Restoring
 from deblur_cli.pipeline.results import give_times
 from deblur_cli.pipeline.sequences import Selected
 from deblur_cli.pipeline.sheet import write_missing_sheet
 from deblur_cli.pipeline.treatment import Conduct, Treatment
-from deblur_cli.pipeline.verdict import Verdict
 
 _ACTIONS = {
     Verdict.FREE: "restore",

@@ -14,6 +14,7 @@ from deblur_cli.pipeline.events import (
     Event,
     LeftSharp,
 )
+from deblur_cli.pipeline.ledger.verdict import Verdict
 from deblur_cli.pipeline.pictures import Picture
 from deblur_cli.pipeline.plan import Job
 from deblur_cli.pipeline.problems import (
@@ -25,7 +26,6 @@ from deblur_cli.pipeline.problems import (
 from deblur_cli.pipeline.restoring import Result
 from deblur_cli.pipeline.stages import WorkerLostError, overlapped
 from deblur_cli.pipeline.treatment import Conduct, Treatment
-from deblur_cli.pipeline.verdict import Verdict
 
 if TYPE_CHECKING:
     from deblur_cli.inference.engine import Deblurrer

@@ -11,8 +11,8 @@ from deblur_cli.imaging.photo import Photo
 from deblur_cli.imaging.read import read_photo
 from deblur_cli.imaging.rendition import Rendition, render
 from deblur_cli.imaging.sharpness import sharpness
+from deblur_cli.pipeline.ledger.records import Fingerprint
 from deblur_cli.pipeline.plan import Job
-from deblur_cli.pipeline.records import Fingerprint
 from deblur_cli.pipeline.treatment import Treatment
 
 

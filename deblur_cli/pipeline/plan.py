@@ -11,11 +11,11 @@ from pathlib import Path
 
 from deblur_cli.errors import UsageError
 from deblur_cli.imaging.read import SUFFIXES
+from deblur_cli.pipeline.discovery.sources import Source, several_folders
 from deblur_cli.pipeline.formats import ending, same_format
 from deblur_cli.pipeline.naming import Template
 from deblur_cli.pipeline.paths import Named, Places, identity, is_folder, is_there
 from deblur_cli.pipeline.sequences import Mapped, Paired
-from deblur_cli.pipeline.sources import Source, several_folders
 from deblur_cli.storage.remote import RemotePath, located
 
 _MARK = "_deblurred"

@@ -13,8 +13,8 @@ from deblur_cli.errors import (
     ImageWriteError,
     RestoreError,
 )
+from deblur_cli.pipeline.ledger.records import Fingerprint
 from deblur_cli.pipeline.plan import Job
-from deblur_cli.pipeline.records import Fingerprint
 from deblur_cli.pipeline.stages import WorkerLostError
 from deblur_cli.storage.remote import RemotePath, require_bucket
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from deblur_cli.errors import ImageWriteError
 from deblur_cli.imaging.photo import Photo
 from deblur_cli.imaging.write import encoded, new_file
+from deblur_cli.pipeline.ledger.records import Fingerprint
 from deblur_cli.pipeline.plan import Job
 from deblur_cli.pipeline.problems import require_same
-from deblur_cli.pipeline.records import Fingerprint
 from deblur_cli.storage.remote import RemotePath
 
 NewFile = Callable[[Path], AbstractContextManager[Path]]

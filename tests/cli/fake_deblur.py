@@ -17,7 +17,7 @@ from deblur_cli.cli import run_ray
 from deblur_cli.cli.app import main
 from deblur_cli.cli.options import ModelOptions
 from deblur_cli.errors import DeviceError
-from tests.pipeline.cluster_fakes import FakeLoader
+from tests.pipeline.cluster.fakes import FakeLoader
 from tests.pipeline.fakes import FakeDeblurrer
 
 

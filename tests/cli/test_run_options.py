@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 from PIL.ExifTags import Base
 
 import deblur_cli
-from deblur_cli.pipeline.records import Fingerprint
+from deblur_cli.pipeline.ledger.records import Fingerprint
 from tests.cli.conftest import Command, process_environment
 from tests.pipeline.fakes import mean_of, save_picture
 

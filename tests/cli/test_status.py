@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from deblur_cli.pipeline.ledger import Ledger
+from deblur_cli.pipeline.ledger.ledger import Ledger
+from deblur_cli.pipeline.ledger.processes import Process
+from deblur_cli.pipeline.ledger.records import Claim, line_of
 from deblur_cli.pipeline.paths import LEDGER_FOLDER
-from deblur_cli.pipeline.processes import Process
-from deblur_cli.pipeline.records import Claim, line_of
 from tests.cli.conftest import Command
 from tests.pipeline.fakes import save_picture
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from deblur_cli.pipeline.discover import discover
+from deblur_cli.pipeline.discovery.discover import discover
 from deblur_cli.pipeline.events import AlreadyDone, Event, Restored
 from deblur_cli.pipeline.images import Batch
-from deblur_cli.pipeline.ledger import Ledger
+from deblur_cli.pipeline.ledger.ledger import Ledger
 from deblur_cli.pipeline.plan import Destination, Job, plan
 from tests.pipeline.fakes import FakeDeblurrer, mean_of, save_picture
 

@@ -13,7 +13,7 @@ from deblur_cli.imaging.photo import Image, Photo
 from deblur_cli.imaging.rendition import Rendition
 from deblur_cli.inference import device
 from deblur_cli.pipeline import restoring
-from deblur_cli.pipeline.discover import discover
+from deblur_cli.pipeline.discovery.discover import discover
 from deblur_cli.pipeline.events import (
     AlreadyDone,
     DeviceLost,
@@ -24,7 +24,7 @@ from deblur_cli.pipeline.events import (
     Waiting,
 )
 from deblur_cli.pipeline.images import Batch
-from deblur_cli.pipeline.ledger import Ledger
+from deblur_cli.pipeline.ledger.ledger import Ledger
 from deblur_cli.pipeline.plan import Destination, Job, plan
 from deblur_cli.pipeline.treatment import Conduct
 from tests.pipeline.fakes import (

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from deblur_cli.errors import UsageError
-from deblur_cli.pipeline.discover import discover
+from deblur_cli.pipeline.discovery.discover import discover
+from deblur_cli.pipeline.discovery.sources import Group, Source
 from deblur_cli.pipeline.naming import Template
 from deblur_cli.pipeline.plan import Destination, Job, plan
-from deblur_cli.pipeline.sources import Group, Source
 from tests.pipeline.fakes import save_picture
 
 

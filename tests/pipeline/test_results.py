@@ -7,8 +7,8 @@ import pytest
 
 from deblur_cli.errors import ImageReadError, ImageWriteError
 from deblur_cli.imaging.read import read_photo
+from deblur_cli.pipeline.ledger.records import Fingerprint
 from deblur_cli.pipeline.plan import Job
-from deblur_cli.pipeline.records import Fingerprint
 from deblur_cli.pipeline.results import give_times, put_copy, put_photo
 from tests.pipeline.fakes import mean_of, save_picture
 

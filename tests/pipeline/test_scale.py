@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from deblur_cli.pipeline.discover import discover
-from deblur_cli.pipeline.ledger import Ledger
+from deblur_cli.pipeline.discovery.discover import discover
+from deblur_cli.pipeline.ledger.ledger import Ledger
+from deblur_cli.pipeline.ledger.records import Fingerprint
+from deblur_cli.pipeline.ledger.standing import standing
 from deblur_cli.pipeline.plan import Destination, plan
-from deblur_cli.pipeline.records import Fingerprint
-from deblur_cli.pipeline.standing import standing
 from tests.pipeline.fakes import save_picture
 
 COUNTED = ("stat", "lstat", "scandir", "open")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deblur_cli.pipeline.ledger import settings_hash
+from deblur_cli.pipeline.ledger.ledger import settings_hash
 from deblur_cli.pipeline.treatment import Depth, Treatment
 
 

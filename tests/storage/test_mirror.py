@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from deblur_cli.pipeline.ledger import Ledger
+from deblur_cli.pipeline.ledger.ledger import Ledger
+from deblur_cli.pipeline.ledger.records import Fingerprint
+from deblur_cli.pipeline.ledger.verdict import Verdict
 from deblur_cli.pipeline.paths import LEDGER_FOLDER
-from deblur_cli.pipeline.records import Fingerprint
-from deblur_cli.pipeline.verdict import Verdict
 from deblur_cli.storage import mirror
 from deblur_cli.storage.remote import RemotePath, located
 

@@ -1,0 +1,1 @@
+"""Videos: frames restored in segments that survive, and joined with everything else of the file."""

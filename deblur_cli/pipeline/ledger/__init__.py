@@ -1,0 +1,1 @@
+"""What was made, from which input and with which settings; safe from any interruption."""

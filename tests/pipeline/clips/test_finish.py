@@ -1,0 +1,65 @@
+"""What is finished must be as it should be, and errors say how to get there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deblur_cli.errors import VideoWriteError
+from deblur_cli.pipeline.clips import finish
+from deblur_cli.pipeline.clips.job import ClipJob, Wish
+from deblur_cli.pipeline.clips.restoration import ClipRestoration
+from deblur_cli.video.assembly import Assembly
+from tests.pipeline.fakes import FakeDeblurrer
+from tests.video.clips import Recipe, write_clip
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> ClipJob:
+    source = write_clip(tmp_path / "in.mp4", Recipe(24))
+    return ClipJob(source, tmp_path / "out.mp4", Wish(preset="ultrafast"))
+
+
+def _run(job: ClipJob) -> None:
+    for _ in ClipRestoration(job, FakeDeblurrer()).run(threading.Event()):  # type: ignore[arg-type]
+        pass
+
+
+def test_damaged_result_gets_no_name(job: ClipJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Assembly.write
+
+    def with_damage(self: Assembly, path: Path) -> int:
+        index = write(self, path)
+        samples = bytearray(path.read_bytes())
+        middle = samples.index(b"mdat") + 2000
+        samples[middle : middle + 2000] = b"\xff" * 2000
+        path.write_bytes(samples)
+        return index
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Assembly, "write", with_damage)
+        with pytest.raises(VideoWriteError, match="not as it should be") as caught:
+            _run(job)
+    assert caught.value.path == job.target
+    (work,) = job.target.parent.glob(".deblur-work-*")
+    assert f"remove {work}" in str(caught.value)
+    assert not job.target.exists()
+    _run(job)
+    assert job.target.exists()
+
+
+def test_full_disk_is_told_from_streams_that_do_not_fit(
+    job: ClipJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Any, path: Path) -> int:
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise VideoWriteError("they cannot be put together", path=path, remedy=".mkv") from full
+
+    monkeypatch.setattr(finish.Assembly, "write", fail)
+    with pytest.raises(VideoWriteError, match="free some space; the same command resumes"):
+        _run(job)
