@@ -31,6 +31,8 @@ from deblur_cli.imaging.photo import Image
 from deblur_cli.inference.allocator import reuse_freed_memory
 from deblur_cli.inference.painting import Restoration
 from deblur_cli.pipeline.clips.events import ClipRestored
+from deblur_cli.pipeline.clips.filling import InOrder
+from deblur_cli.pipeline.clips.gaps import Gap
 from deblur_cli.pipeline.clips.job import ClipJob, Wish
 from deblur_cli.pipeline.clips.passage import FrameTreatment, Passage
 from deblur_cli.pipeline.clips.plan import ClipPlan
@@ -125,13 +127,13 @@ class Contest:
         work.open({})
         recorder = Recorder(work, self._plan.clip, self._plan.encoding, [])
         passage = Passage(IdentityOfFrames(), FrameTreatment(self._plan.encoding.pix_fmt, 1.0))  # type: ignore[arg-type]
-        for _ in passage.run(self._reader.frames(), 0, recorder, threading.Event()):
+        for _ in passage.run(self._reader.frames(), Gap(), recorder, threading.Event()):
             pass
         work.remove()
 
     def restore(self) -> None:
         """The whole job; raises RuntimeError if it has not all frames."""
-        restoration = ClipRestoration(self._job, IdentityOfFrames())  # type: ignore[arg-type]
+        restoration = ClipRestoration(self._job, InOrder(IdentityOfFrames()))  # type: ignore[arg-type]
         *_, ended = restoration.run(threading.Event())
         if not isinstance(ended, ClipRestored) or ended.frames != self.frames:
             raise RuntimeError(f"not every frame was restored: {ended}")

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from deblur_cli import Deblurrer
     from deblur_cli.checkpoints.resolve import ResolvedWeights
     from deblur_cli.pipeline.batch import AnyBatch
+    from deblur_cli.pipeline.clips.filling import Filling
     from deblur_cli.pipeline.cluster.crew import Crew
     from deblur_cli.pipeline.cluster.worker import Loader
-    from deblur_cli.pipeline.loaded import FrameNetwork, LoadedNetwork
+    from deblur_cli.pipeline.loaded import LoadedNetwork
     from deblur_cli.pipeline.treatment import Conduct, Treatment
 
 _DEVICES = ("auto", "cpu", "cuda")
@@ -122,19 +123,20 @@ def workforce(
 
 
 @contextmanager
-def frame_network(
+def filling_by(
     address: str | None, network: ModelOptions, console: QuietConsole
-) -> Iterator[FrameNetwork]:
-    """As `workforce`, for the frames of a video."""
+) -> Iterator[Filling]:
+    """As `workforce`, for a video."""
     if address is None:
         from deblur_cli.pipeline.clips.crew import crew_of
+        from deblur_cli.pipeline.clips.filling import InOrder
 
-        yield crew_of(network.load_fleet())
+        yield InOrder(crew_of(network.load_fleet()))
     else:
-        from deblur_cli.pipeline.cluster.stream import ClusterDeblurrer
+        from deblur_cli.pipeline.cluster.parts import ByParts
 
         with crew_on(address, network, console) as crew:
-            yield ClusterDeblurrer(crew)
+            yield ByParts(crew, console.note)
 
 
 @contextmanager

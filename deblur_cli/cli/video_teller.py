@@ -7,6 +7,7 @@ With --json every line is an object with `schema` and `event`:
                   warnings
     progress      done, saved, left_sharp, frames, seconds, shares         (once a second at most)
     warning       seconds, warning                       (of the first frame of which it is true)
+    device-lost   device, seconds, problem               (a worker on a cluster)
     restored      source, target, frames, left_sharp, bytes, seconds, shares, warnings,
                   problems
     already-done  source, target, problems
@@ -32,6 +33,7 @@ from deblur_cli.errors import DeblurError
 from deblur_cli.pipeline.clips.events import (
     ClipAlreadyDone,
     ClipCompared,
+    ClipDeviceLost,
     ClipEvent,
     ClipProgress,
     ClipRestored,
@@ -41,13 +43,14 @@ from deblur_cli.pipeline.clips.events import (
 )
 
 if TYPE_CHECKING:
-    from deblur_cli.pipeline.loaded import FrameNetwork
+    from deblur_cli.pipeline.loaded import Described
 
 _NAMES = {
     ClipStarted: "video",
     ClipProgress: "progress",
     ClipRestored: "restored",
     ClipWarned: "warning",
+    ClipDeviceLost: "device-lost",
     ClipAlreadyDone: "already-done",
     ClipCompared: "compared",
 }
@@ -76,16 +79,16 @@ class VideoTeller:
         self._damaged = False
         self._show: Callable[[ClipProgress], None] = self._line
 
-    def start(self, deblurrer: FrameNetwork) -> None:
+    def start(self, network: Described) -> None:
         """Which network restores it."""
-        self._console.note(deblurrer.summary)
-        for line in deblurrer.warnings:
+        self._console.note(network.summary)
+        for line in network.warnings:
             self._console.warning(line)
         if self._json:
             fields = {
                 "version": deblur_cli.__version__,
-                "model": deblurrer.summary,
-                "warnings": deblurrer.warnings,
+                "model": network.summary,
+                "warnings": network.warnings,
             }
             report.write_line("start", fields)
 
@@ -126,6 +129,11 @@ class VideoTeller:
                 self._end(event)
             case ClipWarned():
                 self._console.warning(f"from {event.seconds:.2f} s: {event.warning}")
+            case ClipDeviceLost():
+                self._console.warning(
+                    f"{event.device} is lost with the part from {event.seconds:.2f} s: "
+                    f"{event.problem}"
+                )
             case ClipAlreadyDone():
                 self.complete, self._comparing = True, False
                 self._console.note(f"{event.target}: already done")

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from deblur_cli.inference.engine import Restoration
 
 
-class _Described(Protocol):
+class Described(Protocol):
+    """What is told of every network."""
+
     @property
     def settings(self) -> Mapping[str, str | int | float]:
         """Everything that decides the pixels."""
@@ -25,7 +27,7 @@ class _Described(Protocol):
         """What the user should know."""
 
 
-class LoadedNetwork(_Described, Protocol):
+class LoadedNetwork(Described, Protocol):
     """A `Deblurrer`, or a worker on a cluster that has one."""
 
     @property
@@ -33,7 +35,7 @@ class LoadedNetwork(_Described, Protocol):
         """Where the weights come from."""
 
 
-class FrameNetwork(_Described, Protocol):
+class FrameNetwork(Described, Protocol):
     """A `Deblurrer`, or several, here or on a cluster, that are used as one."""
 
     def stream(

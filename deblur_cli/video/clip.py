@@ -85,7 +85,11 @@ class Clip:
         if is_sequence(self.path):
             sequence = PictureSequence(self.path)
             return f"in {sequence.picture(sequence.first() + pts).name}"
-        return f"near {float(pts * self.time_base - self.epoch):.2f} s"
+        return f"near {self.seconds(pts):.2f} s"
+
+    def seconds(self, pts: int) -> float:
+        """When a frame is shown."""
+        return float(pts * self.time_base - self.epoch)
 
     @property
     def tick(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import islice
+from itertools import count, islice, repeat
 from typing import TYPE_CHECKING
 
 from deblur_cli.errors import VideoReadError
@@ -37,8 +37,8 @@ class Selection:
 class Frame:
     """A decoded frame; timestamp and duration in units of the clip's time base."""
 
-    number: int
-    """Its place among all frames of the clip, from 0."""
+    number: int | None
+    """Its place among all frames of the clip, from 0; None if nobody has counted those before."""
     pts: int
     duration: int
     picture: av.video.frame.VideoFrame
@@ -46,10 +46,29 @@ class Frame:
 
 @dataclass(frozen=True)
 class Position:
-    """Behind a frame: its timestamp, and the number of the one that follows."""
+    """Behind a frame: its timestamp, and the number of the one that follows, if it is known."""
 
     pts: int
-    number: int
+    number: int | None
+
+    @property
+    def before(self) -> int:
+        """All frames from here on are later."""
+        return self.pts
+
+
+@dataclass(frozen=True)
+class Entry:
+    """At a frame: its timestamp, and that of the key frame by which a decoder gets there."""
+
+    pts: int
+    key: int
+    number = None
+
+    @property
+    def before(self) -> int:
+        """All frames from here on are later."""
+        return self.pts - 1
 
 
 @dataclass
@@ -68,17 +87,24 @@ class Reader:
     deinterlace: bool = False
     problems: list[str] = field(default_factory=list)
 
-    def frames(self, behind: Position | None = None) -> Iterator[Frame]:
-        """The frames that are wanted, all or those behind a position.
+    def frames(
+        self, start: Position | Entry | None = None, last: int | None = None
+    ) -> Iterator[Frame]:
+        """The frames that are wanted.
+
+        Args:
+            start: where they begin; None for the beginning of the clip. Behind an `Entry` nobody
+                knows numbers, so it is nothing for a selection of each so-manyeth frame.
+            last: no frame later than this timestamp comes.
 
         Raises:
             VideoReadError: frames cannot be restored faithfully.
         """
         chosen, unit = self.selection, self.clip.time_base
         tick = self.clip.tick
-        latest = None if behind is None else behind.pts
-        pictures = self._decoded(None) if behind is None else self._decoded_behind(behind)
-        for number, picture in enumerate(pictures, 0 if behind is None else behind.number):
+        latest = None if start is None else start.before
+        counted = 0 if start is None else start.number
+        for number, picture in _numbered(self._decoded_from(start), counted):
             pts = self._units(picture.pts, picture)
             if pts is None:
                 pts = 0 if latest is None else latest + tick
@@ -87,10 +113,12 @@ class Reader:
                 self._note(f"its clock jumps back {place}: what follows is left out")
                 return
             latest = pts if latest is None else max(pts, latest + 1)
-            seconds = float(latest * unit - self.clip.epoch)
+            if last is not None and latest > last:
+                return
+            seconds = self.clip.seconds(latest)
             if chosen.end is not None and seconds >= chosen.end:
                 return
-            if seconds >= chosen.start and number % chosen.every == 0:
+            if seconds >= chosen.start and (number is None or number % chosen.every == 0):
                 duration = self._units(picture.duration, picture) or tick
                 yield Frame(number, latest, duration, picture)
 
@@ -101,20 +129,63 @@ class Reader:
         unit: Fraction = picture.time_base
         return round(stamp * unit / self.clip.time_base)
 
+    def _decoded_from(self, start: Position | Entry | None) -> Iterator[av.video.frame.VideoFrame]:
+        match start:
+            case None:
+                return self._decoded(None)
+            case Position():
+                return self._decoded_behind(start)
+            case Entry():
+                return self._decoded_at(start)
+
     def _decoded_behind(self, behind: Position) -> Iterator[av.video.frame.VideoFrame]:
         """From the key frame before; from the beginning where that leads elsewhere."""
         known = list(self.problems)
         pictures = iter(()) if self.clip.tells_decoding_times else self._decoded(behind.pts)
-        for picture in pictures:
-            pts = self._units(picture.pts, picture)
-            if pts == behind.pts:
-                self.problems[:] = known
-                yield from pictures
-                return
-            if pts is None or pts > behind.pts:
-                break
+        if self._reaches(pictures, behind.pts) is not None:
+            self.problems[:] = known
+            yield from pictures
+            return
         self.problems[:] = known
-        yield from islice(self._decoded(None), behind.number, None)
+        if behind.number is None:
+            yield from self._later(behind.pts)
+        else:
+            yield from islice(self._decoded(None), behind.number, None)
+
+    def _decoded_at(self, entry: Entry) -> Iterator[av.video.frame.VideoFrame]:
+        """From the key frame; from the beginning where that leads elsewhere."""
+        known = list(self.problems)
+        pictures = self._decoded(entry.key)
+        first = self._reaches(pictures, entry.pts)
+        self.problems[:] = known
+        if first is None:
+            yield from self._later(entry.before)
+        else:
+            yield first
+            yield from pictures
+
+    def _reaches(
+        self, pictures: Iterator[av.video.frame.VideoFrame], pts: int
+    ) -> av.video.frame.VideoFrame | None:
+        """The picture of that time, if there is one and no later one before it."""
+        for picture in pictures:
+            own = self._units(picture.pts, picture)
+            if own == pts:
+                return picture
+            if own is None or own > pts:
+                break
+        return None
+
+    def _later(self, pts: int) -> Iterator[av.video.frame.VideoFrame]:
+        """All pictures later than that; what is wrong with those before does not count."""
+        known = list(self.problems)
+        pictures = self._decoded(None)
+        for picture in pictures:
+            own = self._units(picture.pts, picture)
+            if own is None or own > pts:
+                self.problems[:] = known
+                yield picture
+                yield from pictures
 
     def _decoded(self, near: int | None) -> Iterator[av.video.frame.VideoFrame]:
         av = library()
@@ -180,6 +251,13 @@ class Reader:
             self.problems.append("more of it is damaged, which is not listed")
         elif len(self.problems) < _MOST_PROBLEMS and problem not in self.problems:
             self.problems.append(problem)
+
+
+def _numbered(
+    pictures: Iterator[av.video.frame.VideoFrame], first: int | None
+) -> Iterator[tuple[int | None, av.video.frame.VideoFrame]]:
+    numbers = repeat(None) if first is None else count(first)
+    return zip(numbers, pictures, strict=False)
 
 
 def _shown_as_decoded(

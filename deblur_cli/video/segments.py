@@ -14,7 +14,7 @@ from deblur_cli.errors import VideoWriteError
 from deblur_cli.video.clip import Clip
 from deblur_cli.video.containers import library, open_input, reason
 from deblur_cli.video.encoding import Encoding, configure, frame_rate
-from deblur_cli.video.reader import Frame, Position
+from deblur_cli.video.reader import Frame
 
 if TYPE_CHECKING:
     import av
@@ -30,27 +30,27 @@ class Segment:
     """What is to be known of a segment besides its packets.
 
     Args:
+        after: timestamp of the frame of the clip that it follows; None at the beginning.
+        file: name of its file.
         pts: timestamps of its frames in the order they are shown, in the clip's time base.
         durations: of its frames.
         reordered: by how many places packets come before frames that are shown earlier.
         bytes: of its file.
-        next_number: of the first frame behind it, among all frames of the clip.
+        next_number: of the first frame behind it, among all frames of the clip; None if nobody has
+            counted those before.
         problems: what could not be read of the clip so far.
         left_alone: how many of its frames are as they were.
     """
 
+    after: int | None
+    file: str
     pts: tuple[int, ...]
     durations: tuple[int, ...]
     reordered: int
     bytes: int
-    next_number: int
+    next_number: int | None
     problems: tuple[str, ...] = ()
     left_alone: int = 0
-
-    @property
-    def end(self) -> Position:
-        """Where reading goes on."""
-        return Position(self.pts[-1], self.next_number)
 
     def to_json(self) -> str:
         """The segment as one line."""
@@ -71,16 +71,20 @@ class SegmentWriter:
         path: of the file.
         clip: whose frames they are.
         encoding: how they are written.
+        after: timestamp of the frame before the first one; None at the beginning of the clip.
 
     Raises:
         VideoWriteError: from each method, when the encoder or the disk fails.
     """
 
-    def __init__(self, path: Path, clip: Clip, encoding: Encoding) -> None:
+    def __init__(
+        self, path: Path, clip: Clip, encoding: Encoding, after: int | None = None
+    ) -> None:
         self._path = path
+        self._after = after
         self._rate = frame_rate(clip)
         self._encoder = encoding.encoder
-        self._frames: list[tuple[int, int, int]] = []
+        self._frames: list[tuple[int | None, int, int]] = []
         self._order: list[int] = []
         with self._failing():
             self._file = library().open(
@@ -115,9 +119,17 @@ class SegmentWriter:
             )
         reordered = max((place - shown for place, shown in enumerate(self._order)), default=0)
         numbers, pts, durations = zip(*self._frames, strict=True)
-        size = self._path.stat().st_size
-        end = numbers[-1] + 1
-        return Segment(pts, durations, reordered, size, end, tuple(problems), left_alone)
+        return Segment(
+            self._after,
+            self._path.name,
+            pts,
+            durations,
+            reordered,
+            self._path.stat().st_size,
+            None if numbers[-1] is None else numbers[-1] + 1,
+            tuple(problems),
+            left_alone,
+        )
 
     def _encode(self, picture: av.video.frame.VideoFrame | None) -> None:
         with self._failing():

@@ -96,6 +96,21 @@ class ClipWarned:
 
 
 @dataclass(frozen=True)
+class ClipDeviceLost:
+    """A worker on a cluster ended over a part of the video, which goes to another one.
+
+    Args:
+        device: the worker's name.
+        seconds: where the part begins.
+        problem: why, as far as it is known.
+    """
+
+    device: str
+    seconds: float
+    problem: str
+
+
+@dataclass(frozen=True)
 class ClipAlreadyDone:
     """An earlier run completed this video with the same settings.
 
@@ -120,5 +135,11 @@ class ClipCompared:
 
 
 ClipEvent: TypeAlias = (
-    ClipStarted | ClipProgress | ClipWarned | ClipRestored | ClipAlreadyDone | ClipCompared
+    ClipStarted
+    | ClipProgress
+    | ClipWarned
+    | ClipDeviceLost
+    | ClipRestored
+    | ClipAlreadyDone
+    | ClipCompared
 )

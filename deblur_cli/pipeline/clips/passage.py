@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from deblur_cli.pipeline.ahead import ahead
 from deblur_cli.pipeline.clips.events import Shares
+from deblur_cli.pipeline.clips.gaps import Gap
 from deblur_cli.pipeline.clips.sharp import looks, shares
 from deblur_cli.pipeline.clips.stages import Clock, behind, clocked
 from deblur_cli.pipeline.clips.work import Recorder
@@ -88,7 +89,7 @@ class Passage:
     def run(
         self,
         frames: Iterator[Frame],
-        first: int,
+        gap: Gap,
         recorder: Recorder | RawRecorder,
         stop: threading.Event,
     ) -> Iterator[Passed]:
@@ -96,14 +97,14 @@ class Passage:
 
         Args:
             frames: of a reader.
-            first: number of the first one that is wanted, those before only tell what it gets.
+            gap: those that are wanted; others only tell what these get.
             recorder: encodes them.
             stop: once set, only the frames in hand are restored.
 
         Raises:
             DeblurError: reading, the network or the recorder failed.
         """
-        pictures = ahead(clocked(self._pictures(frames, first), self._decoding), _DECODED)
+        pictures = ahead(clocked(self._pictures(frames, gap), self._decoding), _DECODED)
         with closing(pictures), behind(_PAINTED) as encode:
             try:
                 with behind(_RESTORED) as paint:
@@ -114,9 +115,9 @@ class Passage:
             finally:
                 encode(recorder.finish)
 
-    def _pictures(self, frames: Iterator[Frame], first: int) -> Iterator[_Picture]:
+    def _pictures(self, frames: Iterator[Frame], gap: Gap) -> Iterator[_Picture]:
         for frame, share in self._shared(frames):
-            if frame.number >= first:
+            if gap.holds(frame.pts):
                 yield _Picture(frame, to_rgb(frame.picture), share)
 
     def _shared(self, frames: Iterator[Frame]) -> Iterator[tuple[Frame, float]]:

@@ -20,6 +20,8 @@ RAMP = 3
 """Frames on each side of those left alone that get only a part."""
 CONTEXT = RAMP + NEIGHBOURS + MEMORY + 1
 """Frames before another that have a say in what it gets."""
+AHEAD = RAMP + NEIGHBOURS
+"""Frames after another that do."""
 
 _CLEARLY = 1.25
 _SOFTEST = 2 / 3

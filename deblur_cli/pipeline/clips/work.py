@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from deblur_cli.errors import VideoWriteError
 from deblur_cli.imaging.atomic import atomic_path
 from deblur_cli.pipeline.clips.pictures import hand_over_pictures, place_of_result
-from deblur_cli.video.reader import Position
 from deblur_cli.video.segments import Segment, SegmentWriter
 from deblur_cli.video.sequences import is_sequence
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from deblur_cli.video.encoding import Encoding
     from deblur_cli.video.reader import Frame
 
+_SEGMENT, _RECORD = ".mkv", ".segment.json"
 _PIXELS_PER_SEGMENT = 100_000_000
 _FEWEST_FRAMES, _MOST_FRAMES = 24, 240
 
@@ -35,7 +36,11 @@ def frames_per_segment(width: int, height: int) -> int:
 
 @dataclass(frozen=True)
 class WorkFolder:
-    """Complete segments in their order; one is complete once its record is there."""
+    """Complete segments, of one process or several; one is complete once its record is there.
+
+    A segment's file has a name that no process gives to another one. Its record is named after the
+    time where it begins, so a segment that is made twice counts once.
+    """
 
     path: Path
 
@@ -45,34 +50,60 @@ class WorkFolder:
         return cls(target.with_name(f".deblur-work-{key[:16]}"))
 
     def open(self, manifest: Mapping[str, object]) -> None:
-        """Make the folder, with a manifest that says what for; raises `VideoWriteError`."""
+        """Make the folder, with a manifest that says what for; raises `VideoWriteError`.
+
+        What an interrupted run has left of segments that it did not complete goes.
+        """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with atomic_path(self.path / "manifest.json") as temporary:
+            complete = {file for file, _ in self.segments()}
+            for file in set(self.path.glob(f"*{_SEGMENT}")) - complete:
+                file.unlink(missing_ok=True)
+            with atomic_path(self.manifest) as temporary:
                 temporary.write_text(json.dumps(manifest, indent=1, default=str), "utf-8")
         except OSError as error:
             raise _unwritable(self.path, error) from error
 
-    def segments(self) -> list[tuple[Path, Segment]]:
-        """What is complete, up to the first gap."""
-        found: list[tuple[Path, Segment]] = []
-        while (segment := self._segment(len(found))) is not None:
-            found.append((self._file(len(found)), segment))
-        return found
+    @property
+    def manifest(self) -> Path:
+        """What it is for; who sees this file sees the folder."""
+        return self.path / "manifest.json"
 
-    def record(self, number: int, segment: Segment) -> None:
-        """Declare a segment complete; raises `VideoWriteError`."""
+    def segments(self) -> list[tuple[Path, Segment]]:
+        """What is complete, in order, each with its file."""
+        found = [segment for record in self.records() if (segment := self.read(record))]
+        found.sort(key=lambda segment: segment.pts)
+        return [(self.path / segment.file, segment) for segment in found]
+
+    def records(self) -> list[Path]:
+        """The records of all segments, which are complete unless the disk has lost something."""
+        return list(self.path.glob(f"*{_RECORD}"))
+
+    def read(self, record: Path) -> Segment | None:
+        """The segment of a record, if it is whole."""
         try:
-            with self._file(number).open("rb+") as file:
+            segment = Segment.from_json(record.read_text("utf-8"))
+            is_whole = (self.path / segment.file).stat().st_size == segment.bytes
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        return segment if is_whole else None
+
+    def record(self, segment: Segment) -> Path:
+        """Declare a segment complete, by a record; raises `VideoWriteError`."""
+        begin = "first" if segment.after is None else segment.after
+        record = self.path / f"{begin}{_RECORD}"
+        try:
+            with (self.path / segment.file).open("rb+") as file:
                 os.fsync(file.fileno())
-            with atomic_path(self._record(number)) as temporary:
+            with atomic_path(record) as temporary:
                 temporary.write_text(segment.to_json(), "utf-8")
         except OSError as error:
             raise _unwritable(self.path, error) from error
+        return record
 
-    def writer(self, number: int, clip: Clip, encoding: Encoding) -> SegmentWriter:
-        """Begin a segment, over whatever an interrupted run left there."""
-        return SegmentWriter(self._file(number), clip, encoding)
+    def writer(self, clip: Clip, encoding: Encoding, after: int | None) -> SegmentWriter:
+        """Begin a segment that follows a frame of that time."""
+        return SegmentWriter(self.path / f"{uuid4().hex}{_SEGMENT}", clip, encoding, after)
 
     def result(self, target: Path) -> Path:
         """Where the finished file or sequence is put together; raises `OSError`."""
@@ -92,65 +123,41 @@ class WorkFolder:
         """Everything in it is part of the result now."""
         shutil.rmtree(self.path, ignore_errors=True)
 
-    def _segment(self, number: int) -> Segment | None:
-        try:
-            segment = Segment.from_json(self._record(number).read_text("utf-8"))
-            is_whole = self._file(number).stat().st_size == segment.bytes
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-        return segment if is_whole else None
-
-    def _file(self, number: int) -> Path:
-        return self.path / f"{number:06d}.mkv"
-
-    def _record(self, number: int) -> Path:
-        return self.path / f"{number:06d}.json"
-
-
-def position(segments: Sequence[Segment], context: int, every: int) -> Position | None:
-    """Where reading goes on: `context` frames before the end of the last segment.
-
-    Args:
-        segments: that are complete.
-        context: frames to be read again.
-        every: how many frames of the clip come for one that is wanted.
-
-    Returns:
-        None for the beginning.
-    """
-    shown = [pts for segment in segments for pts in segment.pts]
-    if len(shown) <= context:
-        return None
-    return Position(shown[-1 - context], segments[-1].next_number - context * every)
-
 
 class Recorder:
-    """Encodes frames into the segments of a work folder, after those that are there.
+    """Encodes frames into segments of a work folder.
 
     Args:
         work: where they go.
         clip: whose frames they are.
         encoding: how they are written.
         problems: a growing list of what could not be read, for the segments' records.
+        after: timestamp of the frame before the first one; None at the beginning of the clip.
     """
 
     def __init__(
-        self, work: WorkFolder, clip: Clip, encoding: Encoding, problems: Sequence[str]
+        self,
+        work: WorkFolder,
+        clip: Clip,
+        encoding: Encoding,
+        problems: Sequence[str],
+        after: int | None = None,
     ) -> None:
-        segments = work.segments()
         self._work = work
         self._clip = clip
         self._encoding = encoding
         self._problems = problems
-        self._number = len(segments)
+        self._after = after
         self._length = frames_per_segment(clip.width, clip.height)
         self._writer: SegmentWriter | None = None
         self._broken = False
-        self.saved = sum(len(segment.pts) for _, segment in segments)
+        self.saved = 0
         """Frames in complete segments."""
-        self.left_alone = sum(segment.left_alone for _, segment in segments)
+        self.records: list[Path] = []
+        """Of these segments."""
+        self.left_alone = 0
         """Frames so far that are as they were."""
-        self._left_before = self.left_alone
+        self._left_before = 0
 
     def add(self, frame: Frame, picture: VideoFrame, left_alone: bool = False) -> None:
         """Encode what is to be seen in a frame's place; raises `VideoWriteError`.
@@ -161,7 +168,7 @@ class Recorder:
             return
         self._broken = True
         if self._writer is None:
-            self._writer = self._work.writer(self._number, self._clip, self._encoding)
+            self._writer = self._work.writer(self._clip, self._encoding, self._after)
         self._writer.add(frame, picture)
         self.left_alone += left_alone
         if self._writer.frames == self._length:
@@ -177,8 +184,9 @@ class Recorder:
         self._writer = None
         left_alone = self.left_alone - self._left_before
         self._left_before = self.left_alone
-        self._work.record(self._number, writer.close(self._problems, left_alone))
-        self._number += 1
+        segment = writer.close(self._problems, left_alone)
+        self.records.append(self._work.record(segment))
+        self._after = segment.pts[-1]
         self.saved += writer.frames
 
 

@@ -27,7 +27,8 @@ class Cluster(Protocol):
     """What a crew asks of a cluster; references stand for answers that come later."""
 
     hands: int
-    """How many tasks a worker has at a time: one picture is restored, others read or written."""
+    """How many tasks a worker can have at a time: one picture is restored, others read or written.
+    Besides, it can be called once more."""
 
     def places(self) -> int:
         """How many workers there is room for."""
@@ -126,6 +127,8 @@ class Crew(Generic[Work]):
     def __init__(self, cluster: Cluster, tell: Callable[[str], object]) -> None:
         self._cluster = cluster
         self._tell = tell
+        self.hands = cluster.hands
+        """How many tasks a worker is given at a time."""
         self._places: list[_Place[Work]] = []
         self._closed = 0
         self._problem: DeblurError | None = None
@@ -148,6 +151,11 @@ class Crew(Generic[Work]):
     def profiles(self) -> list[Profile]:
         """Those who are ready."""
         return [place.profile for place in self._places if place.profile is not None]
+
+    @property
+    def places(self) -> int:
+        """How many workers there is room for, at least one."""
+        return max(1, self._cluster.places())
 
     @property
     def is_lost(self) -> bool:
@@ -201,6 +209,11 @@ class Crew(Generic[Work]):
             elif reference in place.tasks:
                 yield from self._hear(place, reference)
 
+    def call(self, method: str) -> None:
+        """Call a method of all who are ready, while they go on with what they have in hand."""
+        for place in self._ready:
+            self._cluster.order(place.worker, method)
+
     def abandon(self) -> list[Work]:
         """Give up what is still in hand, if anything is, and with it everybody."""
         tasks = [task for place in self._places for task in place.tasks.values()]
@@ -224,7 +237,7 @@ class Crew(Generic[Work]):
         """The one with the least in hand, if it can take more."""
         able = [place for place in self._ready if not place.has_suspect]
         least = min(able, key=lambda place: len(place.tasks), default=None)
-        return least if least and len(least.tasks) < self._cluster.hands else None
+        return least if least and len(least.tasks) < self.hands else None
 
     def _give(self, place: _Place[Work], task: Work) -> None:
         method, arguments = task.order

@@ -50,7 +50,7 @@ class RayCluster:
         self._class = ray.remote(_Actor).options(
             num_cpus=1,
             num_gpus=1 if self._resource == "GPU" else 0,
-            max_concurrency=self.hands,
+            max_concurrency=self.hands + 1,
             scheduling_strategy="SPREAD",
         )
 

@@ -19,6 +19,11 @@ from deblur_cli.errors import DeblurError, ImageReadError
 from deblur_cli.imaging.atomic import adopt
 from deblur_cli.imaging.photo import Image
 from deblur_cli.imaging.write import new_draft
+from deblur_cli.pipeline.clips.events import Shares
+from deblur_cli.pipeline.clips.filling import passage_of, reader_of
+from deblur_cli.pipeline.clips.gaps import Part
+from deblur_cli.pipeline.clips.plan import ClipPlan
+from deblur_cli.pipeline.clips.work import Recorder, WorkFolder
 from deblur_cli.pipeline.events import LeftSharp, Restored
 from deblur_cli.pipeline.ledger.records import Fingerprint
 from deblur_cli.pipeline.pictures import Picture
@@ -108,6 +113,26 @@ class Ended:
 Answer = Made | Unmade | Blind | Ended
 
 
+@dataclass(frozen=True)
+class PartMade:
+    """A part of a clip is restored, or as much of it as there was time for.
+
+    Attributes:
+        records: of its segments.
+        shares: how long each stage has worked.
+        problems: what of the clip could not be read.
+        warnings: what the user should know of its frames.
+    """
+
+    records: tuple[Path, ...]
+    shares: Shares
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+PartAnswer = PartMade | Unmade | Blind | Ended
+
+
 class Worker:
     """Restores pictures one by one on its device; reads and writes others at the same time.
 
@@ -124,6 +149,7 @@ class Worker:
         self._master = master
         self._deblurrer: Deblurrer | None = None
         self._restores = threading.Lock()
+        self._halted = threading.Event()
 
     def start(self, load: Loader, weights: bytes) -> Profile | Unmade:
         """Load the network, if it can be loaded here."""
@@ -165,6 +191,44 @@ class Worker:
             if means_loss(error, self._device):
                 return Ended(_first_line(error))
             return Unmade(described(error, Path("a frame")))
+
+    def restore_part(
+        self, plan: ClipPlan, seen: Fingerprint, work: WorkFolder, part: Part
+    ) -> PartAnswer:
+        """Restore a part of a clip into its work folder.
+
+        Args:
+            plan: of the clip.
+            seen: the clip's file as the master sees it.
+            work: where segments go.
+            part: of the clip.
+        """
+        if not _sees(plan.job.source_file, seen):
+            return Blind(plan.job.source_file)
+        if not work.manifest.exists():
+            return Blind(work.path)
+        try:
+            return self._restore_part(plan, work, part)
+        except Exception as error:
+            if means_loss(error, self._device):
+                return Ended(_first_line(error))
+            return Unmade(described(error, plan.job.source), says_disk_full(error))
+
+    def halt(self) -> None:
+        """End parts after the frames in hand."""
+        self._halted.set()
+
+    def _restore_part(self, plan: ClipPlan, work: WorkFolder, part: Part) -> PartMade:
+        assert self._deblurrer is not None
+        reader, passage = reader_of(plan, ()), passage_of(plan, self._deblurrer)
+        recorder = Recorder(work, plan.clip, plan.encoding, reader.problems, part.gap.after)
+        frames = reader.frames(part.start, part.last)
+        warnings: dict[str, None] = {}
+        for passed in passage.run(frames, part.gap, recorder, self._halted):
+            warnings |= dict.fromkeys(passed.warnings)
+        return PartMade(
+            tuple(recorder.records), passage.shares, tuple(reader.problems), tuple(warnings)
+        )
 
     def _make(self, job: Job, restoring: Restoring) -> Made:
         picture = restoring.read(job)

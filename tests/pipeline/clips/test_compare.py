@@ -12,6 +12,7 @@ import pytest
 from deblur_cli.errors import UsageError, VideoWriteError
 from deblur_cli.pipeline.clips.compare import Comparison
 from deblur_cli.pipeline.clips.events import ClipAlreadyDone, ClipCompared
+from deblur_cli.pipeline.clips.filling import InOrder
 from deblur_cli.pipeline.clips.job import STREAM, ClipJob, Hints, Selection, Wish
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
 from tests.pipeline.fakes import FakeDeblurrer
@@ -29,7 +30,7 @@ def _compared(job: ClipJob, path: Path) -> list[Any]:
     comparison = Comparison(job, path)
     comparison.check()
     job.check()
-    list(ClipRestoration(job, FakeDeblurrer()).run(threading.Event()))  # type: ignore[arg-type]
+    list(ClipRestoration(job, InOrder(FakeDeblurrer())).run(threading.Event()))  # type: ignore[arg-type]
     return list(comparison.run(threading.Event()))
 
 
@@ -100,7 +101,7 @@ def test_other_file_stays(tmp_path: Path) -> None:
 
 def test_stopped_before_the_end(tmp_path: Path) -> None:
     job = ClipJob(write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4")
-    list(ClipRestoration(job, FakeDeblurrer()).run(threading.Event()))  # type: ignore[arg-type]
+    list(ClipRestoration(job, InOrder(FakeDeblurrer())).run(threading.Event()))  # type: ignore[arg-type]
     stop = threading.Event()
     stop.set()
     assert list(Comparison(job, tmp_path / "both.mp4").run(stop)) == []

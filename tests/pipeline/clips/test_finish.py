@@ -12,6 +12,7 @@ import pytest
 
 from deblur_cli.errors import VideoWriteError
 from deblur_cli.pipeline.clips import finish
+from deblur_cli.pipeline.clips.filling import InOrder
 from deblur_cli.pipeline.clips.job import ClipJob, Wish
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
 from deblur_cli.video.assembly import Assembly
@@ -26,7 +27,7 @@ def job(tmp_path: Path) -> ClipJob:
 
 
 def _run(job: ClipJob) -> None:
-    for _ in ClipRestoration(job, FakeDeblurrer()).run(threading.Event()):  # type: ignore[arg-type]
+    for _ in ClipRestoration(job, InOrder(FakeDeblurrer())).run(threading.Event()):  # type: ignore[arg-type]
         pass
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from deblur_cli.pipeline.clips.events import ClipRestored, ClipStarted
+from deblur_cli.pipeline.clips.filling import InOrder
 from deblur_cli.pipeline.clips.job import ClipJob, Selection, Wish
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
 from deblur_cli.video.clip import decoder_of, probe
@@ -35,7 +36,7 @@ MILLISECOND = Fraction(1, 1000)
 
 def _run(job: ClipJob) -> tuple[ClipStarted, ClipRestored]:
     job.check()
-    started, *_, ended = ClipRestoration(job, FakeDeblurrer()).run(threading.Event())  # type: ignore[arg-type]
+    started, *_, ended = ClipRestoration(job, InOrder(FakeDeblurrer())).run(threading.Event())  # type: ignore[arg-type]
     assert isinstance(started, ClipStarted) and isinstance(ended, ClipRestored)
     return started, ended
 

@@ -15,6 +15,7 @@ import pytest
 from deblur_cli.errors import UsageError, VideoReadError, VideoWriteError
 from deblur_cli.pipeline.clips import pictures, work
 from deblur_cli.pipeline.clips.events import ClipAlreadyDone, ClipRestored, ClipStarted
+from deblur_cli.pipeline.clips.filling import InOrder
 from deblur_cli.pipeline.clips.job import ClipJob, Hints, Selection, Wish
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
 from deblur_cli.video.clip import probe
@@ -26,7 +27,9 @@ from tests.video.clips import Recipe, streams_of, times_shown, write_clip, write
 
 def _run(job: ClipJob, network: Any = None, stop: threading.Event | None = None) -> list[Any]:
     job.check()
-    return list(ClipRestoration(job, network or FakeDeblurrer()).run(stop or threading.Event()))
+    return list(
+        ClipRestoration(job, InOrder(network or FakeDeblurrer())).run(stop or threading.Event())
+    )
 
 
 def _shown(path: Path, pix_fmt: str = "rgb48le") -> np.ndarray[Any, Any]:

@@ -22,8 +22,10 @@ from deblur_cli.pipeline.clips.events import (
     ClipRestored,
     ClipStarted,
 )
+from deblur_cli.pipeline.clips.filling import InOrder
 from deblur_cli.pipeline.clips.job import ClipJob, Selection, Wish
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
+from deblur_cli.pipeline.clips.work import WorkFolder
 from deblur_cli.video.colour import to_rgb
 from deblur_cli.video.reader import Reader
 from tests.pipeline.fakes import FakeDeblurrer
@@ -37,7 +39,7 @@ ROTATED = (0, 65536, 0, -65536, 0, 0, 0, 0, 1073741824)
 
 def _run(job: ClipJob, deblurrer: Any = None, stop: threading.Event | None = None) -> list[Any]:
     job.check()
-    restoration = ClipRestoration(job, deblurrer or FakeDeblurrer())
+    restoration = ClipRestoration(job, InOrder(deblurrer or FakeDeblurrer()))
     return list(restoration.run(stop or threading.Event()))
 
 
@@ -234,12 +236,15 @@ def test_torn_segment_is_made_again(tmp_path: Path, short_segments: None) -> Non
     source = write_clip(tmp_path / "in.mp4", Recipe(frames=20))
     stop = threading.Event()
     _run(ClipJob(source, tmp_path / "out.mp4"), Interrupting(13, stop), stop)
-    (work,) = tmp_path.glob(".deblur-work-*")
-    second = work / "000001.mkv"
+    (work_folder,) = tmp_path.glob(".deblur-work-*")
+    second, _ = WorkFolder(work_folder).segments()[1]
     second.write_bytes(second.read_bytes()[:-100])
-    started, *_, ended = _run(ClipJob(source, tmp_path / "out.mp4"))
-    assert started.done == 5
+    network = FakeDeblurrer()
+    started, *_, ended = _run(ClipJob(source, tmp_path / "out.mp4"), network)
+    assert started.done == 5 + 3
+    assert network.calls == 20 - 8
     assert ended.frames == 20
+    assert streams_of(tmp_path / "out.mp4")[0].times == streams_of(source)[0].times
 
 
 def test_other_settings_do_not_mix(tmp_path: Path, short_segments: None) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from deblur_cli.pipeline.clips import work
 from deblur_cli.pipeline.clips.events import ClipProgress, ClipRestored
+from deblur_cli.pipeline.clips.filling import InOrder
 from deblur_cli.pipeline.clips.job import ClipJob, Selection, Wish
 from deblur_cli.pipeline.clips.plan import ClipPlan
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
@@ -115,7 +116,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _run(job: ClipJob, network: Any = None, stop: threading.Event | None = None) -> list[Any]:
-    restoration = ClipRestoration(job, network or FakeDeblurrer())
+    restoration = ClipRestoration(job, InOrder(network or FakeDeblurrer()))
     return list(restoration.run(stop or threading.Event()))
 
 
