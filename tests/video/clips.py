@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -221,3 +222,26 @@ def first_frame(path: Path) -> Any:
     """The first frame of the first video stream."""
     with av.open(str(path)) as file:
         return next(file.decode(video=0))
+
+
+SHARP, BLURRED = 0.0, 3.0
+BLURS = [BLURRED] * 12 + [SHARP] * 6 + [BLURRED] * 10 + [SHARP] * 4 + [BLURRED] * 8
+CUT = 32
+
+
+def write_blurred(path: Path) -> Path:
+    """A texture that moves, blurred by `BLURS`, and another one from `CUT` on; 4:4:4, lossless."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (2, 30, 40, 3), dtype=np.uint8)
+    coarse[1] //= 2
+    textures = [cv2.resize(each, (320, 240), interpolation=cv2.INTER_NEAREST) for each in coarse]
+    options = {"qp": "0", "g": "10", "preset": "ultrafast"}
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height, stream.pix_fmt = 192, 144, "yuv444p"
+        for number, blur in enumerate(BLURS):
+            part = np.ascontiguousarray(textures[number >= CUT][10:154, number : number + 192])
+            shown = cv2.GaussianBlur(part, (0, 0), blur) if blur else part
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(shown, "rgb24")))
+        file.mux(stream.encode(None))
+    return path

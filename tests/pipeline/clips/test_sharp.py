@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -23,10 +22,9 @@ from deblur_cli.pipeline.clips.plan import ClipPlan
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
 from deblur_cli.pipeline.clips.sharp import CONTEXT, NEIGHBOURS, RAMP, Look, looks, shares
 from tests.pipeline.fakes import FakeDeblurrer
-from tests.video.clips import decoded
+from tests.video.clips import CUT, decoded, write_blurred
 
 LOSSLESS = Wish(codec="ffv1")
-SHARP, BLURRED = 0.0, 3.0
 
 
 def _shares(scores: Sequence[float], scenes: Sequence[int] | None = None) -> list[float]:
@@ -85,34 +83,11 @@ def test_looks_number_the_scenes() -> None:
     assert [look.scene for _, look in seen] == [1, 1, 2, 2]
 
 
-def _write(path: Path, blurs: Sequence[float], cut: int) -> Path:
-    """A texture that moves, blurred more or less, and another one from a cut on."""
-    rng = np.random.default_rng(0)
-    coarse = rng.integers(0, 256, (2, 30, 40, 3), dtype=np.uint8)
-    coarse[1] //= 2
-    textures = [cv2.resize(each, (320, 240), interpolation=cv2.INTER_NEAREST) for each in coarse]
-    options = {"qp": "0", "g": "10", "preset": "ultrafast"}
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream("libx264", rate=25, options=options)
-        stream.width, stream.height, stream.pix_fmt = 192, 144, "yuv444p"
-        for number, blur in enumerate(blurs):
-            left = number % 100
-            part = np.ascontiguousarray(textures[number >= cut][10:154, left : left + 192])
-            shown = cv2.GaussianBlur(part, (0, 0), blur) if blur else part
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(shown, "rgb24")))
-        file.mux(stream.encode(None))
-    return path
-
-
-BLURS = [BLURRED] * 12 + [SHARP] * 6 + [BLURRED] * 10 + [SHARP] * 4 + [BLURRED] * 8
-CUT = 32
-
-
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(work, "_FEWEST_FRAMES", 5)
     monkeypatch.setattr(work, "_MOST_FRAMES", 5)
-    return _write(tmp_path / "in.mkv", BLURS, CUT)
+    return write_blurred(tmp_path / "in.mkv")
 
 
 def _run(job: ClipJob, network: Any = None, stop: threading.Event | None = None) -> list[Any]:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import errno
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -19,7 +16,6 @@ from deblur_cli.imaging.atomic import TEMPORARY_SUFFIX, owner
 from deblur_cli.imaging.photo import Image
 from deblur_cli.pipeline.cluster.batch import ClusterBatch, PictureTask
 from deblur_cli.pipeline.cluster.crew import Crew
-from deblur_cli.pipeline.cluster.worker import Ended, Loader, Master, Place, Worker
 from deblur_cli.pipeline.discovery.discover import discover
 from deblur_cli.pipeline.events import AlreadyDone, DeviceLost, Failed, LeftSharp, Restored, Told
 from deblur_cli.pipeline.images import Batch
@@ -27,72 +23,8 @@ from deblur_cli.pipeline.ledger.ledger import Ledger
 from deblur_cli.pipeline.ledger.records import Fingerprint
 from deblur_cli.pipeline.plan import Destination, Job, plan
 from deblur_cli.pipeline.treatment import Conduct, Treatment
+from tests.pipeline.cluster.posts import Answering, DiedError, FakeCluster, Post
 from tests.pipeline.fakes import FakeDeblurrer, mean_of, save_picture
-
-Answering = Callable[["Post", Job], object]
-
-
-class DiedError(Exception):
-    """A worker's process ends."""
-
-
-@dataclass(eq=False)
-class Post:
-    """A worker and the node where it is."""
-
-    node: str
-    worker: Worker
-    given: list[str] = field(default_factory=list)
-
-
-@dataclass
-class FakeCluster:
-    """Nodes for one worker each; `before` is called with the worker and the job it begins."""
-
-    nodes: list[str]
-    folder: Path
-    before: Answering = lambda post, job: None
-    hands: int = 1
-    load: Loader = lambda device, weights: FakeDeblurrer()  # type: ignore[assignment, return-value]
-    hired: list[Post] = field(default_factory=list)
-    dismissed: list[Post] = field(default_factory=list)
-    pending: dict[int, Callable[[], Any]] = field(default_factory=dict)
-    numbers: Iterator[int] = field(default_factory=count)
-
-    def places(self) -> int:
-        return len(self.nodes)
-
-    def hire(self) -> tuple[Post, int]:
-        node = self.nodes[len(self.hired) % len(self.nodes)]
-        post = Post(node, Worker(Place(node, ()), Master(self.folder, owner())))
-        self.hired.append(post)
-        return post, self._later(lambda: post.worker.start(self.load, b""))
-
-    def order(self, post: Post, method: str, job: Job, *others: Any) -> int:
-        post.given.append(job.source.name)
-
-        def make() -> object:
-            self.before(post, job)
-            return getattr(post.worker, method)(job, *others)
-
-        return self._later(make)
-
-    def answered(self, references: list[int], seconds: float) -> list[int]:
-        return list(references)
-
-    def answer(self, reference: int) -> object:
-        try:
-            return self.pending.pop(reference)()
-        except DiedError:
-            return Ended("its process ended")
-
-    def dismiss(self, post: Post) -> None:
-        self.dismissed.append(post)
-
-    def _later(self, answer: Callable[[], Any]) -> int:
-        number = next(self.numbers)
-        self.pending[number] = answer
-        return number
 
 
 @pytest.fixture
@@ -117,6 +49,10 @@ def _kinds(events: list[Told]) -> Counter[type]:
 
 def _litter(folder: Path) -> list[Path]:
     return list(folder.rglob(f".*{TEMPORARY_SUFFIX}"))
+
+
+def _given(post: Post) -> list[str]:
+    return [job.source.name for job in post.given]
 
 
 def _die_over(name: str) -> Answering:
@@ -213,7 +149,9 @@ def test_lost_worker_costs_the_picture_in_hand_which_another_node_gets(
     cluster = FakeCluster(["a", "b"], tmp_path, die_once)
     events = _run(cluster, jobs)
     assert _kinds(events) == {Restored: 6, DeviceLost: 1}
-    first, second = (post for post in cluster.hired if "2.png" in post.given)
+    first, second = (
+        post for post in cluster.hired if "2.png" in [job.source.name for job in post.given]
+    )
     assert first.node != second.node
     assert cluster.dismissed[0] is first
 
@@ -229,7 +167,7 @@ def test_picture_that_ends_two_workers_is_set_aside_and_costs_no_other(
     (failed,) = (event for event in events if isinstance(event, Failed))
     assert failed.source == jobs[2].source
     assert "2 workers ended" in str(failed.error)
-    assert sum(post.given.count("2.png") for post in cluster.hired) == 2
+    assert sum(_given(post).count("2.png") for post in cluster.hired) == 2
     assert {event.source for event in events if isinstance(event, Restored)} == {
         job.source for job in jobs if job != jobs[2]
     }

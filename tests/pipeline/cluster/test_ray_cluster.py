@@ -21,6 +21,7 @@ from deblur_cli.pipeline.ledger.ledger import Ledger
 from tests.cli.conftest import process_environment
 from tests.pipeline.cluster.fakes import FakeLoader
 from tests.pipeline.fakes import mean_of, save_picture
+from tests.video.clips import Recipe, decoded, write_clip
 
 pytest.importorskip("ray", reason="needs the extra 'ray'")
 
@@ -58,12 +59,14 @@ class Trial:
         for number in range(PICTURES):
             save_picture(self.folder / f"photos/{number:02}.png", value=10 * number)
 
-    def start(self, until: str, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, until: str, command: tuple[str, ...] = ("run", "photos"), **environment: str
+    ) -> subprocess.Popen[str]:
         """The command, once it has told an event of this name."""
         process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "tests.cli.fake_deblur"),
-                *("run", "photos", "--ray", self.address, "--json", "--quiet"),
+                *(*command, "--ray", self.address, "--json", "--quiet"),
             ],
             env=process_environment(**environment),
             cwd=self.folder,
@@ -153,3 +156,60 @@ def test_sigterm_ends_it_politely_and_the_same_command_resumes(
     assert trial.events[-1]["remaining"] > 0
     assert trial.end(trial.start("start")) == (0, "")
     trial.assert_each_once()
+
+
+@dataclass
+class VideoTrial(Trial):
+    """A video of three parts instead."""
+
+    command = ("video", "in.mkv", "out.mkv", "--codec", "ffv1")
+
+    def __post_init__(self) -> None:
+        options = {"g": "20", "preset": "ultrafast", "qp": "0"}
+        write_clip(self.folder / "in.mkv", Recipe(600, (32, 24), options=options))
+
+    def last(self, event: str) -> dict[str, Any]:
+        return [line for line in self.events if line["event"] == event][-1]
+
+    def assert_whole(self) -> None:
+        """Every frame is there once, restored, and nothing else is left."""
+        before, after = (decoded(self.folder / name) for name in ("in.mkv", "out.mkv"))
+        assert len(after) == 600
+        means = [
+            (float(old[:24].mean()), float(new[:24].mean()))
+            for old, new in zip(before, after, strict=True)
+        ]
+        assert all(abs(old + new - 255) < 20 for old, new in means)
+        assert {path.name for path in self.folder.iterdir()} <= {
+            *("in.mkv", "out.mkv", ".deblur", "diary"),
+        }
+
+
+def test_video_survives_a_node(cluster: Any, tmp_path: Path) -> None:
+    doomed = cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
+    trial = VideoTrial(tmp_path, cluster.address)
+    process = trial.start("video", trial.command, FAKE_STALLED=doomed.node_id)
+    while len(FakeLoader(tmp_path / "diary").workers()) < 2:
+        assert process.poll() is None
+        time.sleep(0.05)
+    cluster.remove_node(doomed, allow_graceful=False)
+    code, err = trial.end(process)
+    assert (code, err) == (0, "")
+    assert [line["event"] for line in trial.events].count("device-lost") == 1
+    trial.assert_whole()
+
+
+def test_video_that_is_interrupted_goes_on(cluster: Any, tmp_path: Path) -> None:
+    trial = VideoTrial(tmp_path, cluster.address)
+    process = trial.start("video", trial.command, FAKE_SECONDS="0.01")
+    while len(FakeLoader(tmp_path / "diary").grey_values()) < 260:
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert trial.end(process) == (143, "")
+    (tmp_path / "diary").unlink()
+    assert trial.end(trial.start("video", trial.command)) == (0, "")
+    done = trial.last("video")["done"]
+    assert 260 <= done < 600
+    assert len(FakeLoader(tmp_path / "diary").grey_values()) == 600 - done
+    trial.assert_whole()
