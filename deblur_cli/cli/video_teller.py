@@ -200,8 +200,11 @@ class VideoTeller:
             self._console.note(f"{progress.done}/{progress.frames}: {self._pace(progress)}")
 
     def _pace(self, progress: ClipProgress) -> str:
-        rate = (progress.done - self._resumed) / max(progress.seconds, 1e-9)
-        left = max(0, progress.frames - progress.done) / max(rate, 1e-9)
+        restored = progress.done - self._resumed
+        if not restored:
+            return "no frame is restored yet"
+        rate = restored / max(progress.seconds, 1e-9)
+        left = max(0, progress.frames - progress.done) / rate
         hours, seconds = divmod(round(left), 3600)
         clock = f"{hours}:{seconds // 60:02}:{seconds % 60:02}"
         return f"{rate:.2f} frames/s, {clock} left, {_told(progress.shares)}"

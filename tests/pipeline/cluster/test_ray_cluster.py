@@ -196,6 +196,7 @@ def test_video_survives_a_node(cluster: Any, tmp_path: Path) -> None:
     code, err = trial.end(process)
     assert (code, err) == (0, "")
     assert [line["event"] for line in trial.events].count("device-lost") == 1
+    assert set(trial.last("device-lost")) == {"schema", "event", "device", "seconds", "problem"}
     trial.assert_whole()
 
 
