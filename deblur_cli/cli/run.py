@@ -27,7 +27,7 @@ from deblur_cli.cli.signals import INTERRUPTED, exit_on_sigterm, stop_on_signals
 from deblur_cli.cli.status_file import StatusFile
 from deblur_cli.cli.stream import refuse_with_stream, spooled
 from deblur_cli.cli.teller import Teller
-from deblur_cli.errors import DeblurError, DeviceError, UsageError
+from deblur_cli.errors import DeblurError, UsageError
 from deblur_cli.pipeline.discovery.listing import STANDARD_STREAM, read_listing
 from deblur_cli.pipeline.events import Failed
 
@@ -194,7 +194,7 @@ def _restore(
                 ended_early = DeblurError.exit_code
         except KeyboardInterrupt:
             ended_early = INTERRUPTED
-        except DeviceError as none_left:
-            teller.console.error(none_left)
-            ended_early = none_left.exit_code
+        except DeblurError as ending:
+            teller.console.error(ending)
+            ended_early = ending.exit_code
     return teller.finish(ended_early)

@@ -8,10 +8,12 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
 from deblur_cli.errors import DeblurError, DeviceError
+from deblur_cli.imaging.read import require_readable
 from deblur_cli.pipeline.events import (
     DeviceLost,
     Event,
@@ -24,13 +26,13 @@ from deblur_cli.pipeline.events import (
 from deblur_cli.pipeline.ledger.ledger import settings_hash
 from deblur_cli.pipeline.ledger.ledgers import Ledgers
 from deblur_cli.pipeline.ledger.records import Fingerprint
-from deblur_cli.pipeline.ledger.verdict import Verdict
+from deblur_cli.pipeline.ledger.verdict import Verdict, seen_source
 from deblur_cli.pipeline.plan import Job
-from deblur_cli.pipeline.problems import described, require_folder
+from deblur_cli.pipeline.problems import described, foresee_folder, require_folder
 from deblur_cli.pipeline.restoring import Restoring
 from deblur_cli.pipeline.results import give_times
 from deblur_cli.pipeline.sequences import Selected
-from deblur_cli.pipeline.sheet import write_missing_sheet
+from deblur_cli.pipeline.sheet import ELSEWHERE, write_missing_sheet
 from deblur_cli.pipeline.treatment import Conduct, Treatment
 
 _ACTIONS = {
@@ -67,7 +69,7 @@ class AnyBatch(ABC):
     ) -> Sequence[Job]:
         """Those jobs whose last run failed, and of these no more than `limit` that are not done."""
         ledgers = self._ledgers
-        ledgers.open(jobs)
+        ledgers.open(_folders_of(jobs))
         if failed_only:
             jobs = Selected(jobs, (i for i, job in enumerate(jobs) if ledgers.has_failed(job)))
         if limit is None:
@@ -76,12 +78,25 @@ class AnyBatch(ABC):
         return jobs[: next(islice(undone, limit, None), None)]
 
     def preview(self, jobs: Sequence[Job]) -> Iterator[Planned | Failed]:
-        """What `run` would do with each job, without doing it."""
-        self._ledgers.open(jobs)
+        """What `run` would do with each job, without doing it, as far as can be told undone.
+
+        Raises:
+            ImageWriteError: as `run`.
+        """
+        foresee = cache(foresee_folder)
+        folders = _folders_of(jobs)
+        for folder in folders:
+            foresee(folder)
+        self._ledgers.open(folders)
         for job in jobs:
             try:
-                source_bytes = Fingerprint.of(job.source).size
+                source_bytes = seen_source(job.source).size
                 verdict = self._ledgers.verdict(job)
+                if verdict is not Verdict.DONE:
+                    require_readable(job.source)
+                    foresee(job.target.parent)
+                    if job.sheet is not None:
+                        foresee(job.sheet.parent, ELSEWHERE)
             except DeblurError as error:
                 yield Failed(job.source, error)
             else:
@@ -104,9 +119,10 @@ class AnyBatch(ABC):
             DeviceError: pictures remain, and no device works any more.
         """
         upcoming = jobs
-        for folder in {job.folder for job in upcoming}:
+        folders = _folders_of(jobs)
+        for folder in folders:
             require_folder(folder)
-        self._ledgers.open(upcoming)
+        self._ledgers.open(folders)
 
         def stopped() -> bool:
             return stop.is_set() or self._disk_full
@@ -161,7 +177,7 @@ class AnyBatch(ABC):
         put: Callable[[], object],
     ) -> Event:
         """Let the result appear, by `put`, and record it."""
-        source = job.source.stat()
+        times = job.source.stat() if self._conduct.preserve_times else None
         begun = self._ledgers.begin(job, source_file)
         started = time.perf_counter()
         try:
@@ -170,9 +186,14 @@ class AnyBatch(ABC):
             self._ledgers.abandon(job, begun)
             raise
         self._ledgers.finish(job, begun)
-        if self._conduct.preserve_times:
-            give_times(job.target, source)
+        if times is not None:
+            give_times(job.target, times)
         if isinstance(event, LeftSharp):
             return event
         seconds = event.write_seconds + time.perf_counter() - started
         return replace(event, write_seconds=seconds)
+
+
+def _folders_of(jobs: Iterable[Job]) -> set[Path]:
+    """The output folders; each look at all jobs makes them anew."""
+    return {job.folder for job in jobs}

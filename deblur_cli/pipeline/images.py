@@ -26,6 +26,7 @@ from deblur_cli.pipeline.problems import (
 from deblur_cli.pipeline.restoring import Result
 from deblur_cli.pipeline.stages import WorkerLostError, overlapped
 from deblur_cli.pipeline.treatment import Conduct, Treatment
+from deblur_cli.storage.remote import RemotePath
 
 if TYPE_CHECKING:
     from deblur_cli.inference.engine import Deblurrer
@@ -116,9 +117,10 @@ class Batch(AnyBatch):
             raise
 
     def _write(self, job: Job, result: Result) -> Event:
-        if self._ledgers.verdict(job) is Verdict.DONE:  # by another process, meanwhile
+        if self._ledgers.verdict(job, is_last=True) is Verdict.DONE:  # by another process
             return AlreadyDone(job.source, job.target)
-        require_same(job, result.picture.source_file)
+        if not isinstance(job.source, RemotePath):  # which is asked once, before the result is put
+            require_same(job, result.picture.source_file)
         if isinstance(result.event, LeftSharp) and job.in_place:
             return result.event
         require_folder(job.target.parent)

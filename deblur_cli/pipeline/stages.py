@@ -50,8 +50,9 @@ def overlapped(
     goes to another one, and fails if that is lost as well or none is left. Items that nobody is
     left to begin get no outcome.
 
-    A true `stop()` ends the iteration after the items in hand. So does a KeyboardInterrupt, which
-    a single worker sees at once; it is raised again after what was restored has been stored.
+    A true `stop()` ends the iteration after the items in hand. So does an exception of `items`, and
+    a KeyboardInterrupt, which a single worker sees at once; they are raised again after what was
+    restored has been stored.
     """
     readers = ThreadPoolExecutor(threads, thread_name_prefix="deblur-read")
     writers = ThreadPoolExecutor(threads, thread_name_prefix="deblur-write")
@@ -62,7 +63,7 @@ def overlapped(
         len(workers) + threads + 1,
     )
     crew = ThreadPoolExecutor(len(workers), thread_name_prefix="deblur-work")
-    interrupt: KeyboardInterrupt | None = None
+    interruption: BaseException | None = None
     try:
         try:
             if len(workers) == 1:
@@ -74,8 +75,8 @@ def overlapped(
                     yield from iter(line.ended.get, None)
                 for working in at_work:
                     working.result()
-        except KeyboardInterrupt as pressed:
-            interrupt = pressed
+        except (Exception, KeyboardInterrupt) as raised:
+            interruption = raised
         ahead.close()
         crew.shutdown()
         writers.shutdown()
@@ -86,8 +87,8 @@ def overlapped(
         crew.shutdown()
         readers.shutdown(cancel_futures=True)
         writers.shutdown()
-    if interrupt is not None:
-        raise interrupt
+    if interruption is not None:
+        raise interruption
 
 
 @dataclass

@@ -19,6 +19,8 @@ from deblur_cli.errors import MissingExtraError, UsageError
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+)://(.*)", re.DOTALL)
 _SECOND = 1_000_000_000
+_ONE_REQUEST = {"s3:": {"max_concurrency": 1}, "s3a:": {"max_concurrency": 1}}
+"""What lets a storage's library ask for the content only: not for its length first."""
 
 
 class RemotePath(Path, PurePosixPath):
@@ -63,7 +65,22 @@ class RemotePath(Path, PurePosixPath):
         if mode != "rb":
             raise TypeError(f"{self} can only be read, or put as a whole")
         with _told(self):
-            return io.BytesIO(_system(self).cat_file(str(self)))
+            wishes = _ONE_REQUEST.get(self.parts[1], {})
+            return io.BytesIO(_system(self).cat_file(str(self), **wishes))
+
+    def is_object(self) -> bool:
+        """Whether there is an object of this name, which one request tells where there is none.
+
+        It is asked for its first byte: after its status, a folder of this name would be asked for.
+        """
+        try:
+            with _told(self):
+                _system(self).cat_file(str(self), start=0, end=1)
+        except FileNotFoundError:
+            return False
+        except OSError:  # an empty one has no first byte
+            return self.is_file()
+        return True
 
     def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
         """Nothing: folders are but parts of names."""
@@ -157,22 +174,31 @@ def _told(path: RemotePath) -> Iterator[None]:
     """What goes wrong, as an `OSError` whose `strerror` says nothing secret."""
     try:
         yield
-    except FileNotFoundError as error:
-        is_bucket = "bucket does not exist" in str(error) or len(path.parts) <= 3
-        problem = "no such bucket" if is_bucket else "no such object or folder"
-        raise FileNotFoundError(errno.ENOENT, problem, str(path)) from error
-    except PermissionError as error:
-        problem = "access is denied (are the credentials right?)"
-        raise PermissionError(errno.EACCES, problem, str(path)) from error
     except Exception as error:
-        kind = type(error).__name__
-        if "Credentials" in kind:
-            problem = "there are no credentials, or only some"
-            raise PermissionError(errno.EACCES, problem, str(path)) from error
-        if "Connection" in kind or "Timeout" in kind:
-            raise OSError(errno.EIO, "there is no connection to the storage", str(path)) from error
-        problem = f"the storage does not answer as it should ({kind})"
-        raise OSError(errno.EIO, problem, str(path)) from error
+        number, problem = _trouble(error, path)
+        raise OSError(number, problem, str(path)) from error
+
+
+def _trouble(error: Exception, path: RemotePath) -> tuple[int, str]:
+    kind, said = type(error).__name__, str(error)
+    if isinstance(error, FileNotFoundError):
+        is_bucket = "bucket does not exist" in said or len(path.parts) <= 3
+        return errno.ENOENT, "no such bucket" if is_bucket else "no such object or folder"
+    if isinstance(error, PermissionError):
+        if "expired" in said:
+            return errno.EACCES, "the credentials have expired"
+        return errno.EACCES, "access is denied (are the credentials right?)"
+    if "Bad Request" in said:
+        return errno.EACCES, "the request is refused (have the credentials expired?)"
+    if kind in ("NoCredentialsError", "PartialCredentialsError"):
+        return errno.EACCES, "there are no credentials, or only some"
+    if "Credential" in kind or "Token" in kind:
+        return errno.EACCES, "the credentials cannot be fetched or renewed"
+    if getattr(error, "errno", None) == errno.EBUSY:
+        return errno.EIO, "the storage is too busy"
+    if "Connection" in kind or "Timeout" in kind:
+        return errno.EIO, "there is no connection to the storage"
+    return errno.EIO, f"the storage does not answer as it should ({kind})"
 
 
 def _status(info: Mapping[str, Any]) -> os.stat_result:

@@ -6,19 +6,32 @@ import itertools
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from deblur_cli.cli.options import ModelOptions
+from deblur_cli.pipeline.ledger import journal
 from deblur_cli.pipeline.paths import LEDGER_FOLDER
 from deblur_cli.storage.remote import located
 from tests.cli.conftest import Command, process_environment
-from tests.pipeline.fakes import mean_of, save_picture
-from tests.storage.s3 import SECRET, forget, make_bucket, names, serving, upload
+from tests.pipeline.fakes import FakeDeblurrer, mean_of, save_picture
+from tests.storage.s3 import (
+    OBJECT_ACTIONS,
+    SECRET,
+    allow_only,
+    forget,
+    make_bucket,
+    names,
+    serving,
+    upload,
+)
 
 _numbers = itertools.count()
 
@@ -106,6 +119,18 @@ def test_a_damaged_picture_fails_alone(fake_deblur: Command, bucket: str, tmp_pa
     assert retried.returncode == 3
 
 
+def test_empty_objects_are_seen(fake_deblur: Command, bucket: str, tmp_path: Path) -> None:
+    for name in ("photos/a.png", "out/town/c.png"):
+        (tmp_path / "empty" / name).parent.mkdir(parents=True)
+        (tmp_path / "empty" / name).touch()
+    upload(tmp_path / "empty", bucket)
+    ended = fake_deblur("run", f"{bucket}/photos", "-o", f"{bucket}/out", "--quiet")
+    assert ended.returncode == 1
+    assert f"{bucket}/photos/a.png: empty file" in ended.stderr
+    assert f"{bucket}/out/town/c.png: exists, and is not the result" in ended.stderr
+    assert _results(f"{bucket}/out") == ["town/b.jpg", "town/c.png"]
+
+
 def test_shards_share_the_work(fake_deblur: Command, bucket: str) -> None:
     restored = 0
     for part in ("1/2", "2/2"):
@@ -119,26 +144,33 @@ def test_shards_share_the_work(fake_deblur: Command, bucket: str) -> None:
 
 
 def test_several_processes_share_a_bucket(bucket: str, tmp_path: Path) -> None:
-    for number in range(12):
-        save_picture(tmp_path / f"many/{number:02}.png")
-    upload(tmp_path / "many", f"{bucket}/many")
-    command = [sys.executable, "-m", "tests.cli.fake_deblur", "run", f"{bucket}/many"]
-    command += ["-o", f"{bucket}/out", "--json"]
-    environment = process_environment(FAKE_SECONDS="0.3")
-    running = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, cwd=tmp_path)
-        for _ in range(2)
-    ]
-    ended = [process.communicate(timeout=120)[0] for process in running]
-    assert [process.returncode for process in running] == [0, 0]
-    counts = [json.loads(output.splitlines()[-1]) for output in ended]
+    order = _many(tmp_path, bucket, 12)
+    running = [_begun(order, tmp_path, seconds="0.3") for _ in range(2)]
+    ended = [process.communicate(timeout=120) for process in running]
+    assert [process.returncode for process in running] == [0, 0], ended
+    counts = [json.loads(output.splitlines()[-1]) for output, _ in ended]
     assert all(count["restored"] + count["already_done"] == 12 for count in counts)
     assert len(_results(f"{bucket}/out")) == 12
 
 
+@pytest.mark.parametrize(
+    ("options", "bound"),
+    [
+        ((), {"PUT": 4, "HEAD": 3, "GET of an object": 2, "GET of a listing": 1}),
+        (("--dry-run",), {}),
+    ],
+)
 def test_requests_of_a_picture(
-    fake_deblur: Command, bucket: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    fake_deblur: Command,
+    bucket: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    bound: dict[str, int],
 ) -> None:
+    monkeypatch.setattr(journal, "HEARTBEAT_SECONDS", 600)
+    fake_deblur("run", f"{bucket}/photos", "-o", f"{bucket}/out")
     counts = []
     for pictures in (2, 10):
         folder = f"of{pictures}"
@@ -146,12 +178,99 @@ def test_requests_of_a_picture(
             save_picture(tmp_path / f"{folder}/{number}.jpg")
         upload(tmp_path / folder, f"{bucket}/{folder}")
         with caplog.at_level(logging.INFO, "werkzeug"):
-            ended = fake_deblur("run", f"{bucket}/{folder}", "-o", f"{bucket}/{folder}_out")
+            order = ("run", f"{bucket}/{folder}", "-o", f"{bucket}/{folder}_out")
+            ended = fake_deblur(*order, *options)
         assert ended.returncode == 0, ended.stderr
-        counts.append(sum(record.name == "werkzeug" for record in caplog.records))
+        counts.append(_requests(caplog))
         caplog.clear()
     few, many = counts
-    assert 8 < (many - few) / 8 <= 24
+    assert few
+    assert many - few <= Counter({kind: 8 * each for kind, each in bound.items()})
+
+
+def _requests(log: pytest.LogCaptureFixture) -> Counter[str]:
+    """How many of each kind the server had."""
+    lines = [record.getMessage() for record in log.records if record.name == "werkzeug"]
+    methods = [re.search(r"(PUT|HEAD|GET) [^?]*(\?list-type)?", line) for line in lines]
+    kinds = [(found[1], bool(found[2])) for found in methods if found]
+    assert len(kinds) == len(lines)
+    names = {True: "GET of a listing", False: "GET of an object"}
+    return Counter(names[lists] if method == "GET" else method for method, lists in kinds)
+
+
+def _fleet_that(monkeypatch: pytest.MonkeyPatch, before: Callable[[int], object]) -> None:
+    """Have something done before each picture is restored."""
+    fleet = {"cpu": FakeDeblurrer(before)}
+    monkeypatch.setattr(ModelOptions, "load_fleet", lambda options: fleet)
+
+
+@pytest.mark.parametrize("forbidden", ["", "/out"], ids=["bucket", "folder"])
+def test_output_that_may_only_be_read_is_told_of_before_anything_is_restored(
+    fake_deblur: Command, bucket: str, monkeypatch: pytest.MonkeyPatch, forbidden: str
+) -> None:
+    restored: list[int] = []
+    _fleet_that(monkeypatch, restored.append)
+    results = make_bucket(f"results{next(_numbers)}")
+    order = ("run", f"{bucket}/photos", "-o", f"{results}/out", "--json", "--quiet")
+    allow_only(results + forbidden, "Get", "Head")
+    refused = fake_deblur(*order)
+    (told,) = refused.stderr.splitlines()
+    assert f"{results}/out" in told
+    assert "access is denied" in told
+    assert "choose another folder with -o" in told
+    assert (refused.returncode, restored, names(results)) == (1, [], [])
+    assert json.loads(refused.stdout.splitlines()[-1])["remaining"] == 3
+    allow_only(results + forbidden, *OBJECT_ACTIONS)
+    assert fake_deblur(*order).returncode == 0
+    allow_only(results + forbidden, "Get", "Head")
+    again = fake_deblur(*order)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert json.loads(again.stdout.splitlines()[-1])["already_done"] == 3
+
+
+def test_access_that_ends_in_the_middle(fake_deblur: Command, bucket: str, tmp_path: Path) -> None:
+    order = _many(tmp_path, bucket, 16)
+    running = _begun(order, tmp_path, seconds="0.2")
+    while len(_results(f"{bucket}/out")) < 2:
+        assert running.poll() is None
+        time.sleep(0.05)
+    allow_only(bucket)
+    stdout, stderr = running.communicate(timeout=120)
+    allow_only(bucket, *OBJECT_ACTIONS)
+    lines = [json.loads(line) for line in stdout.splitlines()]
+    assert running.returncode == lines[-1]["exit_code"] == 1
+    restored = {line["target"] for line in lines if line["event"] == "restored"}
+    failed = [line for line in lines if line["event"] == "failed"]
+    assert failed
+    assert all("access is denied" in line["message"] for line in failed)
+    assert lines[-1]["remaining"] == 16 - len(restored) - len(failed) > 0
+    assert "the ledger cannot be" in stderr.splitlines()[-1]
+    assert restored <= {f"{bucket}/out/{name}" for name in names(f"{bucket}/out")}
+    resumed = json.loads(fake_deblur(*order).stdout.splitlines()[-1])
+    assert (resumed["failed"], resumed["restored"] + resumed["already_done"]) == (0, 16)
+    assert resumed["already_done"] >= len(restored)
+    assert len(_results(f"{bucket}/out")) == 16
+
+
+def test_object_that_is_changed_or_appears_meanwhile(
+    fake_deblur: Command, bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_picture(tmp_path / "changed/a.png", value=90)
+    save_picture(tmp_path / "somebody/c.png", value=7)
+
+    def meanwhile(number: int) -> None:
+        if number == 1:
+            upload(tmp_path / "changed", f"{bucket}/photos")
+            upload(tmp_path / "somebody", f"{bucket}/out/town")
+
+    _fleet_that(monkeypatch, meanwhile)
+    ended = fake_deblur("run", f"{bucket}/photos", "-o", f"{bucket}/out", "--quiet")
+    assert ended.returncode == 1
+    assert f"{bucket}/photos/a.png: was changed while it was restored" in ended.stderr
+    assert f"{bucket}/out/town/c.png: exists, and is not the result" in ended.stderr
+    assert _results(f"{bucket}/out") == ["town/b.jpg", "town/c.png"]
+    kept = located(f"{bucket}/out/town/c.png").read_bytes()
+    assert kept == (tmp_path / "somebody/c.png").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -200,24 +319,36 @@ def test_lost_connection_and_missing_credentials(
     assert "there are no credentials" in ended.stderr
 
 
+def _many(folder: Path, bucket: str, pictures: int) -> tuple[str, ...]:
+    """The command that restores that many pictures of a bucket."""
+    for number in range(pictures):
+        save_picture(folder / f"many/{number:02}.png")
+    upload(folder / "many", f"{bucket}/many")
+    return "run", f"{bucket}/many", "-o", f"{bucket}/out", "--json", "--quiet"
+
+
+def _begun(order: Sequence[str], folder: Path, seconds: str) -> subprocess.Popen[str]:
+    """A process of its own that takes so many seconds for a picture."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.cli.fake_deblur", *order],
+        env=process_environment(FAKE_SECONDS=seconds, TMPDIR=str(folder)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+    )
+
+
 def test_killed_run_is_taken_up_where_it_stood(
     fake_deblur: Command, bucket: str, tmp_path: Path
 ) -> None:
-    for number in range(6):
-        save_picture(tmp_path / f"many/{number}.png")
-    upload(tmp_path / "many", f"{bucket}/many")
-    order = ["run", f"{bucket}/many", "-o", f"{bucket}/out", "--json"]
-    running = subprocess.Popen(
-        [sys.executable, "-m", "tests.cli.fake_deblur", *order],
-        env=process_environment(FAKE_SECONDS="0.5", TMPDIR=str(tmp_path)),
-        stdout=subprocess.DEVNULL,
-        cwd=tmp_path,
-    )
+    order = _many(tmp_path, bucket, 6)
+    running = _begun(order, tmp_path, seconds="0.5")
     while len(_results(f"{bucket}/out")) < 2:
         assert running.poll() is None
         time.sleep(0.05)
     running.kill()
-    running.wait()
+    running.communicate()
     before = len(_results(f"{bucket}/out"))
     assert before < 6
     ended = fake_deblur(*order)

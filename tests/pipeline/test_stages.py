@@ -208,6 +208,27 @@ def test_what_ends_one_worker_unforeseen_ends_all_and_comes_through() -> None:
     assert len(stored) < 100_000
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_items_that_end_with_an_error_lose_nothing_that_is_in_hand(workers: int) -> None:
+    begun, stored = [], []
+
+    def items() -> Iterator[int]:
+        yield from range(12)
+        raise OSError("there are no more")
+
+    def work(item: int, value: int) -> int:
+        begun.append(item)
+        return value
+
+    outcomes = overlapped(
+        items(), _same, [work] * workers, lambda i, x: stored.append(i), stop=_never
+    )
+    ended = []
+    with pytest.raises(OSError, match="there are no more"):
+        ended.extend(outcome.item for outcome in outcomes)
+    assert sorted(ended) == sorted(begun) == sorted(stored)
+
+
 def test_item_of_a_lost_worker_goes_to_one_that_has_nothing_left_to_do() -> None:
     other_is_done = threading.Event()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import pytest
 from deblur_cli.storage import remote
 
 SECRET = "a-secret-that-nobody-may-see"
+OBJECT_ACTIONS = ("Get", "Head", "Put", "Delete")
 
 
 @contextmanager
@@ -59,6 +61,21 @@ def names(url: str) -> list[str]:
     """The names of all objects below a URL, without it."""
     found = remote._file_system("s3").find(url)
     return sorted(name.removeprefix(url.removeprefix("s3://")).lstrip("/") for name in found)
+
+
+def allow_only(url: str, *actions: str) -> None:
+    """Let nobody do anything else with the objects of a bucket, or of a folder in it."""
+    bucket, _, folder = url.removeprefix("s3://").partition("/")
+    forbidden = [f"s3:{action}Object" for action in OBJECT_ACTIONS if action not in actions]
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": forbidden,
+        "Resource": f"arn:aws:s3:::{bucket}/{folder}*",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [statement] if forbidden else []}
+    system = remote._file_system("s3")
+    system.call_s3("put_bucket_policy", Bucket=bucket, Policy=json.dumps(policy))
 
 
 def make_bucket(name: str) -> str:

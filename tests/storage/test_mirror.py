@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 from pathlib import Path
 
 import pytest
 
+from deblur_cli.errors import ImageWriteError
 from deblur_cli.pipeline.ledger.ledger import Ledger
 from deblur_cli.pipeline.ledger.records import Fingerprint
 from deblur_cli.pipeline.ledger.verdict import Verdict
@@ -120,9 +123,94 @@ def test_only_what_was_added_is_fetched(
     writer.close()
 
 
-def test_storage_that_fails_is_one_error(out: RemotePath, monkeypatch: pytest.MonkeyPatch) -> None:
-    from deblur_cli.errors import ImageWriteError
+@pytest.mark.parametrize(
+    ("number", "is_fatal"),
+    [(errno.EACCES, True), (errno.EROFS, True), (errno.ENOSPC, False), (errno.EIO, False)],
+)
+def test_a_ledger_that_may_not_be_written_ends_everything_at_the_first_claim(
+    out: RemotePath, monkeypatch: pytest.MonkeyPatch, number: int, is_fatal: bool
+) -> None:
+    def fail(path: RemotePath, file: Path) -> None:
+        raise OSError(number, "this is the trouble", str(path))
 
+    monkeypatch.setattr(RemotePath, "put", fail)
+    ledger = Ledger(out)
+    if is_fatal:
+        with pytest.raises(ImageWriteError, match="this is the trouble") as caught:
+            ledger.claim(out / "a.jpg")
+        assert caught.value.path == out / LEDGER_FOLDER
+        assert "-o" in caught.value.remedy
+    else:
+        assert ledger.claim(out / "a.jpg")
+
+
+def test_what_cannot_be_recorded_is_named(
+    out: RemotePath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: RemotePath, file: Path) -> None:
+        raise PermissionError(errno.EACCES, "the credentials have expired", str(path))
+
+    source = tmp_path / "a.jpg"
+    source.write_bytes(b"picture")
+    ledger = Ledger(out)
+    monkeypatch.setattr(RemotePath, "put", fail)
+    with pytest.raises(ImageWriteError, match=r"a\.jpg: the ledger cannot be written"):
+        ledger.begin(source, Fingerprint.of(source), out / "a.jpg", "settings")
+
+
+def test_who_is_alone_looks_once_for_each_claim(
+    out: RemotePath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[RemotePath] = []
+    entries = RemotePath.entries
+
+    def looking(path: RemotePath) -> dict[str, os.stat_result]:
+        looks.append(path)
+        return entries(path)
+
+    mine, other = Ledger(out), Ledger(out)
+    monkeypatch.setattr(RemotePath, "entries", looking)
+    for number in range(3):
+        assert mine.claim(out / f"{number}.jpg")
+    assert len(looks) == 3
+    assert not other.claim(out / "0.jpg")
+    looks.clear()
+    assert other.claim(out / "a.jpg")
+    assert not other.claim(out / "1.jpg")
+    assert len(looks) == 3
+    for ledger in (mine, other):
+        ledger.close()
+
+
+def test_what_was_listed_counts_until_the_last_look(out: RemotePath, tmp_path: Path) -> None:
+    source, target = tmp_path / "a.jpg", out / "a.jpg"
+    source.write_bytes(b"picture")
+    ledger = Ledger(out)
+    _put(target, b"somebody's", tmp_path)
+    assert ledger.verdict(source, target, "settings", is_last=False) is Verdict.FREE
+    assert ledger.verdict(source, target, "settings") is Verdict.IN_THE_WAY
+    begun = ledger.begin(source, Fingerprint.of(source), target, "settings")
+    assert begun.replaces == Fingerprint.of(target)
+    target.unlink()
+    assert ledger.verdict(source, target, "settings") is Verdict.FREE
+    assert ledger.begin(source, Fingerprint.of(source), target, "settings").replaces is None
+    ledger.close()
+
+
+def test_place_of_a_result_that_cannot_be_looked_at(
+    out: RemotePath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: RemotePath) -> bool:
+        raise PermissionError(errno.EACCES, "access is denied", str(path))
+
+    source = tmp_path / "a.jpg"
+    source.write_bytes(b"picture")
+    monkeypatch.setattr(RemotePath, "is_object", fail)
+    with pytest.raises(ImageWriteError, match=r"a\.jpg: it cannot be told whether it exists"):
+        Ledger(out).verdict(source, out / "a.jpg", "settings")
+
+
+def test_storage_that_fails_is_one_error(out: RemotePath, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(path: RemotePath) -> None:
         raise OSError(5, "there is no connection to the storage", str(path))
 

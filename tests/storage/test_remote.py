@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import itertools
 import os
 import pickle
@@ -60,7 +61,9 @@ def test_an_object_is_put_and_read_as_a_whole(top: RemotePath, tmp_path: Path) -
     assert (path.is_file(), path.is_dir(), top.is_dir()) == (True, False, True)
     assert path.stat().st_size == 7
     assert path.stat().st_mtime_ns > 0
-    _object(top / "town/b.bin", b"", tmp_path)
+    empty = _object(top / "town/b.bin", b"", tmp_path)
+    assert (path.is_object(), empty.is_object()) == (True, True)
+    assert ((top / "town").is_object(), (top / "none").is_object()) == (False, False)
     assert sorted(top.entries()) == ["a.bin", "town"]
     _object(top / top.name / "c.bin", b"", tmp_path)
     assert sorted(top.entries()) == sorted(["a.bin", "town", top.name])
@@ -108,6 +111,11 @@ def test_urls_that_mean_nothing(url: str) -> None:
     ("error", "told"),
     [
         (PermissionError("Forbidden key=secret"), "access is denied"),
+        (PermissionError("The secret token has expired"), "the credentials have expired"),
+        (OSError(errno.EINVAL, "Bad Request"), "have the credentials expired"),
+        (type("NoCredentialsError", (Exception,), {})("secret"), "there are no credentials"),
+        (type("CredentialRetrievalError", (Exception,), {})("secret"), "fetched or renewed"),
+        (OSError(errno.EBUSY, "secret"), "is too busy"),
         (ConnectionError("http://me:secret@host"), "no connection"),
         (RuntimeError("secret"), "does not answer as it should"),
     ],

@@ -26,7 +26,7 @@ from pathlib import Path
 from deblur_cli.errors import ImageWriteError
 from deblur_cli.imaging.atomic import sweep, workplace
 from deblur_cli.pipeline.ledger.desk import desk
-from deblur_cli.pipeline.ledger.journal import Journal
+from deblur_cli.pipeline.ledger.journal import Journal, Page
 from deblur_cli.pipeline.ledger.merged import Merged
 from deblur_cli.pipeline.ledger.processes import Process
 from deblur_cli.pipeline.ledger.records import (
@@ -42,10 +42,10 @@ from deblur_cli.pipeline.ledger.records import (
     parsed,
     time_of,
 )
-from deblur_cli.pipeline.ledger.verdict import Verdict, judged, judged_in_place
+from deblur_cli.pipeline.ledger.trouble import says_forbidden, unreadable, unwritable
+from deblur_cli.pipeline.ledger.verdict import Verdict, found_at, judged, judged_in_place
 from deblur_cli.pipeline.paths import (
     LEDGER_FOLDER,
-    is_regular_file,
     named_from,
     place,
     real_folder,
@@ -97,11 +97,7 @@ class Ledger:
             try:
                 self._desk.pull(mine)
             except OSError as error:
-                raise ImageWriteError(
-                    f"the ledger cannot be read: {error.strerror}",
-                    path=self.folder / LEDGER_FOLDER,
-                    remedy="the same command goes on when the storage can be reached",
-                ) from error
+                raise unreadable(self.folder / LEDGER_FOLDER, error) from error
             self._known.refresh(mine)
 
     def record(self, target: Path) -> Record | None:
@@ -117,12 +113,11 @@ class Ledger:
         record = self.record(target)
         return None if record is None else place(self._place(record.source))
 
-    def verdict(self, source: Path, target: Path, settings: str) -> Verdict:
-        """Whether `target` may be made, is made already, or is somebody else's.
-
-        Raises `ImageReadError` when the source cannot be looked at.
-        """
-        return judged(self.record(target), source, target, settings)
+    def verdict(
+        self, source: Path, target: Path, settings: str, *, is_last: bool = True
+    ) -> Verdict:
+        """Whether `target` may be made, is made already, or is somebody else's; as `judged`."""
+        return judged(self.record(target), source, target, settings, is_last=is_last)
 
     def verdict_in_place(self, target: Path, settings: str) -> Verdict:
         """Whether a picture may be replaced by its result, was already, or has changed since then.
@@ -136,15 +131,22 @@ class Ledger:
 
         A claim that the disk has no space for is none, and shows when the result is written.
         `beside` are other files that come with the result.
+
+        Raises:
+            ImageWriteError: the ledger may not be written.
         """
         key = self._key(target)
-        self.refresh()
+        if self._is_in_company():
+            self.refresh()
         if self._has_rival(key):
             return False
         claim = Claim(name_of(key), [self._name(path) for path in beside], self._known.now(key))
-        with suppress(ImageWriteError):
+        try:
             self._append(claim)
             self._claimed[key] = claim
+        except ImageWriteError as error:
+            if says_forbidden(error):
+                raise
         self.refresh()
         if self._has_rival(key):
             self.release(target)
@@ -159,13 +161,16 @@ class Ledger:
                 self._append(Release(name_of(key), self._known.now(key)))
 
     def begin(self, source: Path, source_file: Fingerprint, target: Path, settings: str) -> Record:
-        """Record that `target` is about to appear; raises `ImageWriteError`."""
+        """Record that `target` is about to appear; raises `ImageWriteError`.
+
+        On a storage it replaces what the last verdict saw there.
+        """
         record = Record(
             target=self._name(target),
             source=self._name(source),
             source_file=source_file,
             settings=settings,
-            replaces=Fingerprint.of(target) if is_regular_file(target) else None,
+            replaces=found_at(target),
             result_size=None,
             time=self._known.now(self._key(target)),
         )
@@ -244,8 +249,16 @@ class Ledger:
         return self._place(name_of(key))
 
     def _has_rival(self, key: bytes) -> bool:
-        now = self._drive_time()
-        return any(key in page.in_hand and page.is_at_work(now) for page in self._known.in_hand())
+        return any(key in page.in_hand for page in self._at_work())
+
+    def _is_in_company(self) -> bool:
+        """Whether, when looked last, another process had anything in hand."""
+        return bool(self._at_work())
+
+    def _at_work(self) -> list[Page]:
+        with self._lock:
+            now = self._drive_time()
+            return [page for page in self._known.in_hand() if page.is_at_work(now)]
 
     def _drive_time(self) -> float:
         """Now by the clock of the drive, as far as this process has a file there to tell it by."""
@@ -273,9 +286,6 @@ class Ledger:
                     self._turn_over(self._journal)
                 self._journal.append(line)
             except OSError as error:
-                raise ImageWriteError(
-                    f"the ledger cannot be written: {error.strerror}",
-                    path=self.folder / LEDGER_FOLDER,
-                    remedy="free some space or choose another folder with -o",
-                ) from error
+                target = self.folder / entry.target if isinstance(entry, Record) else None
+                raise unwritable(self.folder / LEDGER_FOLDER, error, target) from error
             self._known.add(line)
