@@ -141,6 +141,12 @@ def test_configuration_is_understood(tmp_path: Path) -> None:
     assert _configured(tmp_path, variables) == expected | changed
 
 
+def test_containers_run_as_whoever_starts_them() -> None:
+    lines = re.findall(r"^\$ (?:podman|docker) run .*$", DOCUMENT, re.MULTILINE)
+    assert len(lines) == 2
+    assert all('--user "$(id -u):$(id -g)"' in line for line in lines), "the image names another"
+
+
 def test_exit_codes_are_those_of_the_readme() -> None:
     table = r"^\| (\d[\d, ]*) \| (.+?)(?: \||[;:])"
     in_readme = dict(re.findall(table, README, re.MULTILINE))
