@@ -11,6 +11,7 @@ import io
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -75,11 +76,19 @@ def deblur(
     context.default_map = context.obj.default_map
 
 
+def _open_streams() -> None:
+    """Let standard streams that the process was started without lead nowhere."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+
+
 def main() -> None:
     """Run the command line of this process and exit with its code."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: its threads would spin
     # what Pillow finds odd in metadata is carried over as it is, and is no news to the user
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+    _open_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

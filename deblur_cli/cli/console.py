@@ -72,7 +72,7 @@ class QuietConsole:
             self.error(event.error)
             return
         log.info(one_line(_ending(event)))
-        if isinstance(event, Restored):
+        if isinstance(event, Restored | LeftSharp):
             for warning in event.warnings:
                 self.warning(f"{event.source}: {warning}")
 

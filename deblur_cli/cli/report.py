@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+from deblur_cli.errors import DeblurError
 from deblur_cli.pipeline.events import (
     AlreadyDone,
     DeviceLost,
@@ -36,11 +38,32 @@ _NAMES = {
 }
 
 
+@contextmanager
+def standard_output() -> Iterator[None]:
+    """Within the block stdout is written to; that its reader has gone away is no news to the user.
+
+    Raises:
+        DeblurError: it cannot be written to.
+        BrokenPipeError: nobody reads it any more.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DeblurError(
+            f"cannot be written: {error.strerror}",
+            path="standard output",
+            remedy="check where it goes, and the space there",
+        ) from error
+
+
 def write_line(event: str, fields: Mapping[str, Any]) -> None:
-    """One JSON line on stdout; paths become strings."""
+    """One JSON line on stdout; paths become strings. Raises as `standard_output`."""
     line = json.dumps({"schema": SCHEMA, "event": event, **fields}, default=str)
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    with standard_output():
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 def write_event(event: Event | DeviceLost | Waiting | Planned) -> None:

@@ -133,7 +133,8 @@ class ResultOptions:
         typer.Option(min=1, max=100, help="Of lossy formats. [default: near the input's]"),
     ] = None
     strip: Annotated[
-        bool, typer.Option("--strip", help="Leave out all metadata but the colour profile.")
+        bool,
+        typer.Option("--strip", help="Leave out all metadata but colour profile and resolution."),
     ] = False
     preserve_times: Annotated[
         bool, typer.Option("--preserve-times", help="Give results the times of their inputs.")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from deblur_cli.cli.report import standard_output
 from deblur_cli.errors import UsageError
 from deblur_cli.pipeline.events import DeviceLost, Failed, Told, Waiting
 
@@ -33,9 +34,9 @@ class Spool:
         return self.folder / "result"
 
     def send(self) -> None:
-        """Write the result to stdout, if there is one."""
+        """Write the result to stdout, if there is one; raises as `standard_output`."""
         if self.result.exists():
-            with self.result.open("rb") as file:
+            with self.result.open("rb") as file, standard_output():
                 shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.buffer.flush()
 

@@ -87,7 +87,8 @@ def sweep(folder: Path, owners: Iterable[str]) -> None:
 
 
 def _flush(path: Path) -> None:
-    with path.open("rb+") as file:
+    mode = "rb" if os.name == "posix" else "rb+"  # a file's own mode may forbid more
+    with path.open(mode) as file:
         os.fsync(file.fileno())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -17,7 +17,8 @@ from deblur_cli.imaging.heif import HeifEncoding
 from deblur_cli.imaging.jpeg import JpegEncoding
 from deblur_cli.imaging.jpeg2000 import Jpeg2000Encoding
 from deblur_cli.imaging.photo import Encoding, Image, Photo
-from deblur_cli.imaging.png import PngEncoding
+from deblur_cli.imaging.png import TEXT_CHUNKS, PngEncoding
+from deblur_cli.imaging.rendition import meaning
 from deblur_cli.imaging.tiff import TiffEncoding
 from deblur_cli.imaging.webp import WebpEncoding
 
@@ -38,6 +39,7 @@ class _Holds:
     encoding: Callable[[], Encoding]
     depths: tuple[str, ...]
     alpha: bool = True
+    metadata: bool = True
 
 
 _WRITABLE: Mapping[str, _Holds] = {
@@ -48,7 +50,7 @@ _WRITABLE: Mapping[str, _Holds] = {
     "AVIF": _Holds(AvifEncoding, ("8", "16")),
     "HEIF": _Holds(HeifEncoding, ("8", "16")),
     "JPEG 2000": _Holds(Jpeg2000Encoding, ("8", "16")),
-    "OpenEXR": _Holds(ExrEncoding, ("float",)),
+    "OpenEXR": _Holds(ExrEncoding, ("float",), metadata=False),
 }
 
 
@@ -136,7 +138,40 @@ def _in_format(photo: Photo, name: str) -> Photo:
     holds = _WRITABLE[name]
     if photo.alpha is not None and not holds.alpha:
         raise ValueError(f"{name} has no transparency, and this picture has")
+    lost = list(_left_behind(photo, holds))
+    if lost:
+        photo = replace(photo, notes=(*photo.notes, f"left out in {name}: {', '.join(lost)}"))
+    if photo.metadata.icc and not holds.metadata:
+        photo = _without_profile(photo)
     return replace(photo, encoding=holds.encoding())
+
+
+def _left_behind(photo: Photo, holds: _Holds) -> Iterator[str]:
+    """What the photo says besides its pixels and another format has no place for."""
+    if photo.metadata.exif and not holds.metadata:
+        yield "its EXIF"
+    if photo.metadata.xmp and not holds.metadata:
+        yield "its XMP"
+    match photo.encoding:
+        case JpegEncoding(comment=comment, segments=segments):
+            yield from ("its comment",) if comment else ()
+            yield from ("its IPTC or extended XMP",) if segments else ()
+        case PngEncoding(chunks):
+            yield from ("its text",) if any(kind in TEXT_CHUNKS for kind, _ in chunks) else ()
+        case ExrEncoding(further=further):
+            yield from ("its further channels",) if further else ()
+
+
+def _without_profile(photo: Photo) -> Photo:
+    """The photo with the colours that its profile means, as samples without one are understood."""
+    space, notes = meaning(photo)
+    metadata = replace(photo.metadata, icc=None)
+    bare = replace(photo, metadata=metadata, notes=(*photo.notes, *notes))
+    if space is None:
+        return bare
+    float32 = DEPTHS["float"]
+    alpha = None if photo.alpha is None else _scaled(photo.alpha, float32)
+    return replace(bare, pixels=space.to_linear(photo.pixels), alpha=alpha)
 
 
 def _of_depth(encoding: Encoding, depth: str) -> Encoding:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO, cast
 
 from deblur_cli.imaging import signature
@@ -22,11 +23,14 @@ class Format:
         module: the module of this room whose `read` decodes it.
         suffixes: lower-case endings of such files' names.
         becomes: the ending of the result's name where the format cannot be written.
+        is_extra: the library that decodes it need not be installed; the module's
+            `require_library` tells.
     """
 
     module: str
     suffixes: tuple[str, ...]
     becomes: str | None = None
+    is_extra: bool = False
 
     def read(self, source: Source) -> Stored:
         """Decode a file.
@@ -37,8 +41,15 @@ class Format:
             TooLargeError: it has too many pixels.
             Exception: whatever the decoder raises on damaged data.
         """
-        decoder = import_module(f"deblur_cli.imaging.{self.module}")
-        return cast("Callable[[Source], Stored]", decoder.read)(source)
+        return cast("Callable[[Source], Stored]", self._decoder().read)(source)
+
+    def require_library(self) -> None:
+        """Raise `MissingExtraError` if the library that decodes such files is not installed."""
+        if self.is_extra:
+            self._decoder().require_library()
+
+    def _decoder(self) -> ModuleType:
+        return import_module(f"deblur_cli.imaging.{self.module}")
 
 
 RAW = "raw photo"
@@ -47,15 +58,15 @@ FORMATS = {
     "PNG": Format("png", (".png",)),
     "WebP": Format("webp", (".webp",)),
     "TIFF": Format("tiff", (".tif", ".tiff")),
-    "HEIF": Format("heif", (".heic", ".heif", ".hif")),
+    "HEIF": Format("heif", (".heic", ".heif", ".hif"), is_extra=True),
     "AVIF": Format("avif", (".avif",)),
     "JPEG 2000": Format("jpeg2000", (".jp2", ".j2k", ".j2c", ".jpf", ".jpx")),
-    "JPEG XL": Format("jxl", (".jxl",), becomes=".tif"),
+    "JPEG XL": Format("jxl", (".jxl",), becomes=".tif", is_extra=True),
     "OpenEXR": Format("exr", (".exr",)),
     "Netpbm": Format("netpbm", (".pgm", ".ppm", ".pnm", ".pbm", ".pfm")),
     "BMP": Format("bmp", (".bmp", ".dib")),
     "GIF": Format("gif", (".gif",), becomes=".png"),
-    RAW: Format("raw", RAW_SUFFIXES, becomes=".tif"),
+    RAW: Format("raw", RAW_SUFFIXES, becomes=".tif", is_extra=True),
 }
 
 SUFFIXES = frozenset(suffix for known in FORMATS.values() for suffix in known.suffixes)
@@ -81,7 +92,7 @@ def target_suffix(path: str | Path) -> str:
         name = _named(path.suffix.lower())
     else:
         try:
-            with path.open("rb") as file:
+            with path.open("rb", buffering=0) as file:
                 name = identify(file, path.suffix.lower())
         except OSError:
             return path.suffix

@@ -6,6 +6,7 @@ The libraries write no colour profile into a JPEG XL file, so colours would chan
 from __future__ import annotations
 
 import struct
+from types import ModuleType
 
 import numpy as np
 
@@ -20,12 +21,18 @@ _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))
 _SIZE_BITS = (9, 13, 18, 30)
 
 
-def read(source: Source) -> Stored:
-    """Decode a JPEG XL file of a single frame; the library turns it upright."""
+def require_library() -> ModuleType:
+    """The module `pillow_jxl`; raises `MissingExtraError` where it is not installed."""
     try:
         import pillow_jxl
     except ImportError as error:
         raise MissingExtraError("JPEG XL", "jxl") from error
+    return pillow_jxl
+
+
+def read(source: Source) -> Stored:
+    """Decode a JPEG XL file of a single frame; the library turns it upright."""
+    library = require_library()
     from imagecodecs import jpegxl_decode
 
     content = source.content()
@@ -36,7 +43,7 @@ def read(source: Source) -> Stored:
     if samples.ndim > 3:
         raise UnsupportedError("animated JPEG XL files")
     samples = np.atleast_3d(samples)
-    *_, icc, _ = pillow_jxl.Decoder(num_threads=0)(content)
+    *_, icc, _ = library.Decoder(num_threads=0)(content)
     found = dict(_opened(*box) for box in boxes(content)) if content[:2] != _CODESTREAM else {}
     return Stored(
         samples=samples.astype(np.float32) if samples.dtype == np.float16 else samples,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,12 +23,18 @@ if TYPE_CHECKING:
 _SRGB_CURVE = (2.4, 12.92)
 
 
-def read(source: Source) -> Stored:
-    """Develop a raw photo: the camera's white balance, no brightening, sRGB, upright."""
+def require_library() -> ModuleType:
+    """The module `rawpy`; raises `MissingExtraError` where it is not installed."""
     try:
         import rawpy
     except ImportError as error:
         raise MissingExtraError("raw photos", "raw") from error
+    return rawpy
+
+
+def read(source: Source) -> Stored:
+    """Develop a raw photo: the camera's white balance, no brightening, sRGB, upright."""
+    rawpy = require_library()
     from imagecodecs import cms_profile
 
     content = source.content()

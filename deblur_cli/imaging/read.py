@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,9 +14,9 @@ from deblur_cli.imaging.decode import to_photo
 from deblur_cli.imaging.formats import FORMATS, SUFFIXES, identify
 from deblur_cli.imaging.photo import Photo
 from deblur_cli.imaging.source import Source, TooLargeError, UnsupportedError
-from deblur_cli.storage.remote import located
+from deblur_cli.storage.remote import RemotePath, located
 
-__all__ = ["SUFFIXES", "looks_like_image", "read_photo"]
+__all__ = ["SUFFIXES", "looks_like_image", "read_photo", "require_readable"]
 
 
 def looks_like_image(path: str | Path) -> bool:
@@ -47,9 +49,29 @@ def read_photo(path: str | Path, max_pixels: int | None = None) -> Photo:
         MissingExtraError: its format needs a library that is not installed.
     """
     path = located(path)
+    with _opened(path) as file:
+        return _read(file, path, max_pixels)
+
+
+def require_readable(path: Path) -> None:
+    """Raise what `read_photo` does, if a file's first bytes tell it; nothing is decoded.
+
+    Of an object on a storage, which comes as a whole, nothing is asked.
+
+    Raises:
+        ImageReadError: the file cannot be opened, is empty, no image, or of no supported format.
+        MissingExtraError: its format needs a library that is not installed.
+    """
+    if not isinstance(path, RemotePath):
+        with _opened(path, buffering=0) as file:
+            FORMATS[_identify(file, path)].require_library()
+
+
+@contextmanager
+def _opened(path: Path, buffering: int = -1) -> Iterator[BinaryIO]:
     try:
-        with path.open("rb") as file:
-            return _read(file, path, max_pixels)
+        with path.open("rb", buffering) as file:
+            yield file
     except OSError as error:
         raise ImageReadError(f"cannot be read: {error.strerror or error}", path=path) from error
 

@@ -14,6 +14,8 @@ from deblur_cli.imaging.icc import BadProfileError, colour_space
 from deblur_cli.imaging.photo import Image, Photo
 
 _BAND_PIXELS = 1 << 18
+_STEP = 8
+_MOST = 0.5
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,21 @@ def render(photo: Photo) -> Rendition:
     The ICC profile says what the samples mean. Without one, or if it is damaged, integers are sRGB,
     and floats linear light of sRGB's primaries.
     """
-    space, notes = _meaning(photo)
+    space, notes = meaning(photo)
     pixels = photo.pixels if space is None else _in_srgb(photo.pixels, space)
     if photo.alpha is not None:
         pixels = fill_transparent(pixels, photo.alpha)
-    return Rendition(replace(photo, notes=(*photo.notes, *notes)), pixels, space)
+    notes = (*photo.notes, *notes, *_beyond_white(photo.pixels))
+    return Rendition(replace(photo, notes=notes), pixels, space)
 
 
-def _meaning(photo: Photo) -> tuple[ColourSpace | None, tuple[str, ...]]:
+def _beyond_white(pixels: Image) -> Iterator[str]:
+    if pixels.dtype == np.float32 and (pixels[::_STEP, ::_STEP] > 1).mean() > _MOST:
+        yield "most of it is brighter than white, which is 1: the network sees only white there"
+
+
+def meaning(photo: Photo) -> tuple[ColourSpace | None, tuple[str, ...]]:
+    """What the photo's samples mean, None for sRGB, and notes on how that was understood."""
     dtype, icc = photo.pixels.dtype, photo.metadata.icc
     unmarked = Linear() if dtype == np.float32 else None
     if icc is None:

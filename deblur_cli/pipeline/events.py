@@ -52,11 +52,13 @@ class LeftSharp:
         source: the input.
         target: the result.
         score: how sharp it is, by `deblur_cli.imaging.sharpness`.
+        warnings: what the user should know about this picture.
     """
 
     source: Path
     target: Path
     score: float
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from deblur_cli.pipeline.sequences import Mapped, Paired
 from deblur_cli.storage.remote import RemotePath, located
 
 _MARK = "_deblurred"
+_APART = "leave some out with --exclude, or run them separately, each with its own -o"
+_ONCE = "they are one file; leave out its other names with --exclude"
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,11 @@ def plan(sources: Sequence[Source], wanted: Destination) -> Sequence[Job]:
     if wanted.in_place:
         _refuse_unwritable(sources, endings)
     jobs: Sequence[Job] = Mapped(Paired(sources, endings), _way(sources, wanted))
+    remedy = _ONCE if wanted.in_place else _APART
     if wanted.sheets is not None:
         jobs = Mapped(jobs, _with_sheet(jobs, wanted.sheets))
-        _refuse_collisions(jobs, lambda job: job.sheet)
-    _refuse_collisions(jobs, lambda job: job.target)
+        _refuse_collisions(jobs, lambda job: job.sheet, remedy)
+    _refuse_collisions(jobs, lambda job: job.target, remedy)
     if not wanted.in_place:
         _refuse_inputs_as_targets(jobs)
     return jobs
@@ -214,7 +217,9 @@ def _with_sheet(jobs: Sequence[Job], sheets: Path) -> Callable[[Job], Job]:
     return placed
 
 
-def _refuse_collisions(jobs: Sequence[Job], result: Callable[[Job], Path | None]) -> None:
+def _refuse_collisions(
+    jobs: Sequence[Job], result: Callable[[Job], Path | None], remedy: str
+) -> None:
     places, taken, twice = Places(), Named(), Named()
     for path in map(result, jobs):
         if path is not None:
@@ -234,7 +239,7 @@ def _refuse_collisions(jobs: Sequence[Job], result: Callable[[Job], Path | None]
             f"{_enumerated([job.source for job in same])}"
             for same in clashes.values()
         ),
-        remedy="tell them apart with --name, or run them separately, each with its own -o",
+        remedy=remedy,
     )
 
 

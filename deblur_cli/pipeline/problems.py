@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deblur_cli.errors import (
@@ -18,16 +21,47 @@ from deblur_cli.pipeline.plan import Job
 from deblur_cli.pipeline.stages import WorkerLostError
 from deblur_cli.storage.remote import RemotePath, require_bucket
 
+_ELSEWHERE = "choose another folder with -o"
 
-def require_folder(folder: Path, remedy: str = "choose another folder with -o") -> None:
+
+def require_folder(folder: Path, remedy: str = _ELSEWHERE) -> None:
     """Make an output folder; raises `ImageWriteError` if it cannot be had or written to."""
-    try:
+    with _folder_needed(folder, remedy):
         if isinstance(folder, RemotePath):
             require_bucket(folder.bucket)
             return
         folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        _require_access(folder)
+
+
+def foresee_folder(folder: Path, remedy: str = _ELSEWHERE) -> None:
+    """Raise `ImageWriteError` if `require_folder` would; nothing is made."""
+    with _folder_needed(folder, remedy):
+        if isinstance(folder, RemotePath):
+            require_bucket(folder.bucket)
+        else:
+            _require_access(_nearest(folder))
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder itself, or the one in which it would be made; raises `OSError`."""
+    for path in (folder, *folder.parents):
+        with suppress(FileNotFoundError):
+            if not stat.S_ISDIR(path.stat().st_mode):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            return path
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+
+def _require_access(folder: Path) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+@contextmanager
+def _folder_needed(folder: Path, remedy: str) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise ImageWriteError(
             f"results cannot be written there: {error.strerror}",

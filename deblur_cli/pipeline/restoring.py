@@ -52,7 +52,8 @@ class Restoring:
         """What becomes of the picture on a device; raises what the network raises."""
         rendition = picture.rendition
         if picture.score is not None:
-            left = LeftSharp(job.source, job.target, picture.score)
+            notes = () if job.in_place or self._copies(job) else rendition.photo.notes
+            left = LeftSharp(job.source, job.target, picture.score, notes)
             return Result(picture, rendition.pixels, left)
         started = time.perf_counter()
         restoration = deblurrer.restore(rendition.pixels, strength=self.treatment.strength)
@@ -87,10 +88,13 @@ class Restoring:
     def put(self, job: Job, result: Result, new: NewFile = new_file) -> Path:
         """Write the result; arguments, what is returned and raised as of `put_photo`."""
         source_file = result.picture.source_file
-        is_copy = same_format(job.source.suffix, job.target.suffix) and self.treatment.keeps_file
-        if isinstance(result.event, LeftSharp) and is_copy:
+        if isinstance(result.event, LeftSharp) and self._copies(job):
             return put_copy(job, source_file, new)
         return put_photo(job, self._marked(result), source_file, new)
+
+    def _copies(self, job: Job) -> bool:
+        """Whether the result of a sharp picture is the very file."""
+        return same_format(job.source.suffix, job.target.suffix) and self.treatment.keeps_file
 
     def _marked(self, result: Result) -> Photo:
         """The photo with what it shall say of where it comes from."""

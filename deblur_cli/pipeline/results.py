@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import stat
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from deblur_cli.errors import ImageWriteError
@@ -22,7 +21,9 @@ NewFile = Callable[[Path], AbstractContextManager[Path]]
 
 
 def put_photo(job: Job, photo: Photo, source_file: Fingerprint, new: NewFile = new_file) -> Path:
-    """Write what was restored from one version of the input; in place it keeps the input's mode.
+    """Write what was restored from one version of the input.
+
+    In place it keeps the input's owner, mode and extended attributes, as far as that is allowed.
 
     Args:
         job: the input and its result.
@@ -41,7 +42,7 @@ def put_photo(job: Job, photo: Photo, source_file: Fingerprint, new: NewFile = n
     with new(job.target) as temporary:
         temporary.write_bytes(content)
         if job.in_place:
-            temporary.chmod(stat.S_IMODE(job.source.stat().st_mode))
+            _liken(temporary, job.source)
         require_same(job, source_file)
     return temporary
 
@@ -55,6 +56,15 @@ def put_copy(job: Job, source_file: Fingerprint, new: NewFile = new_file) -> Pat
             shutil.copyfile(job.source, temporary)
         require_same(job, source_file)
     return temporary
+
+
+def _liken(temporary: Path, source: Path) -> None:
+    if os.name == "posix":
+        status = source.stat()
+        with suppress(PermissionError):
+            os.chown(temporary, status.st_uid, status.st_gid)
+    shutil.copystat(source, temporary)
+    os.utime(temporary)
 
 
 def give_times(target: Path, source: os.stat_result) -> None:

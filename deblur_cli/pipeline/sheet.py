@@ -23,6 +23,9 @@ Pixels = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels."""
 
+ELSEWHERE = "choose another folder with --compare"
+"""What helps if sheets cannot be written where they should."""
+
 _PANEL = 800
 _CROP = (_PANEL, 304)
 _CROPS = 3
@@ -45,7 +48,7 @@ def write_sheet(path: Path, before: Image, after: Image) -> None:
     Raises:
         ImageWriteError: it cannot be written.
     """
-    require_folder(path.parent)
+    require_folder(path.parent, remedy=ELSEWHERE)
     sheet = draw_sheet(in_8_bits(before), in_8_bits(after))
     try:
         with atomic_path(path) as temporary:
@@ -100,6 +103,8 @@ def most_changed(
 ) -> list[Box]:
     """Boxes for crops, apart from each other, where the pictures differ most; the most first.
 
+    None in a picture of a few rows or columns.
+
     Args:
         before: `(H, W, 3)` uint8.
         after: the same.
@@ -107,6 +112,8 @@ def most_changed(
         count: the most crops there are.
     """
     rows, columns = before.shape[0] // _CELL, before.shape[1] // _CELL
+    if not rows or not columns:
+        return []
     cells = (slice(rows * _CELL), slice(columns * _CELL))
     change = cv2.absdiff(before[cells], after[cells]).reshape(rows, _CELL, columns, -1)
     corners = cv2.integral(change.sum(axis=(1, 3), dtype=np.float64))

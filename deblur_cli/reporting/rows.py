@@ -40,7 +40,7 @@ class Row:
         match self.event:
             case Failed(error=error):
                 return error.problem
-            case Restored(warnings=warnings):
+            case Restored(warnings=warnings) | LeftSharp(warnings=warnings):
                 return "; ".join(warnings)
             case _:
                 return ""

@@ -257,7 +257,12 @@ def test_sharp_pictures_get_the_format_that_is_asked_for(
 ) -> None:
     _save_noise(photos / "sharp.gif", 0)
     skip = ["--skip-sharp", "0", "--no-recursive"]
-    assert "left 3 sharp" in fake_deblur("run", "photos", *skip).stderr
+    first = fake_deblur("run", "photos", *skip, "--json")
+    assert "left 3 sharp" in first.stderr
+    assert "photos/sharp.gif: a GIF becomes a PNG" in first.stderr
+    told = {line.get("source"): line for line in map(json.loads, first.stdout.splitlines())}
+    assert "a GIF becomes a PNG" in told["photos/sharp.gif"]["warnings"]
+    assert told["photos/a.png"]["warnings"] == []
     assert _made(photos) == ["a.png", "b.jpg", "sharp.png"]
     with Image.open(photos.parent / "photos_deblurred/sharp.png") as result:
         assert result.format == "PNG"

@@ -47,3 +47,29 @@ def test_what_is_no_picture_is_one_line(tmp_path: Path, content: bytes, said: by
     (line,) = finished.stderr.splitlines()
     assert line.startswith(b"deblur: standard input: " + said)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", [["-"], ["a.png", "--json"]])
+def test_stdout_that_takes_nothing_more_is_one_line(tmp_path: Path, arguments: list[str]) -> None:
+    save_picture(tmp_path / "a.png")
+    with Path("/dev/full").open("wb") as full, (tmp_path / "a.png").open("rb") as picture:
+        finished = subprocess.run(
+            [sys.executable, "-m", "tests.cli.fake_deblur", "run", *arguments, "--quiet"],
+            env=process_environment(),
+            cwd=tmp_path,
+            stdin=picture,
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+    assert finished.returncode == 1
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith(b"deblur: standard output: cannot be written: No space left")
+
+
+def test_closed_streams_do_no_harm(tmp_path: Path) -> None:
+    save_picture(tmp_path / "a.png")
+    command = f"exec '{sys.executable}' -m tests.cli.fake_deblur run a.png --json <&- >&- 2>&-"
+    finished = subprocess.run(["sh", "-c", command], env=process_environment(), cwd=tmp_path)
+    assert finished.returncode == 0
+    assert (tmp_path / "a_deblurred.png").exists()

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from imagecodecs import cms_profile
 
 from deblur_cli.imaging.convert import DEPTHS, check_depth, format_of, recast, with_depth
 from deblur_cli.imaging.jpeg import JpegEncoding
@@ -12,6 +13,7 @@ from deblur_cli.imaging.photo import Metadata, Photo
 from deblur_cli.imaging.png import PngEncoding
 from deblur_cli.imaging.tiff import TiffEncoding
 from deblur_cli.imaging.webp import WebpEncoding
+from tests.imaging.profiles import linear_srgb_of, profile
 
 PIXELS = np.arange(60, dtype=np.uint8).reshape(4, 5, 3) * 4
 ICC = b"any profile"
@@ -109,3 +111,53 @@ def test_floats_beyond_white_end_there() -> None:
     np.testing.assert_array_equal(
         with_depth(photo, DEPTHS["8"]).pixels, [[[0, 128, 255], [0, 255, 255]]]
     )
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("name", ["Display P3", "Adobe RGB"])
+def test_openexr_holds_no_profile_so_its_samples_are_linear_srgb(name: str, dtype: str) -> None:
+    photo = _photo(dtype, metadata=Metadata(icc=profile(name)), alpha=None)
+    written, depth = recast(photo, "OpenEXR", None, None)
+    assert depth == written.pixels.dtype == np.float32
+    assert written.metadata.icc is None
+    expected = linear_srgb_of(name, PIXELS / 255)
+    np.testing.assert_allclose(written.pixels, expected, atol=2e-3)
+
+
+def test_openexr_of_srgb_is_the_same_with_its_profile_and_without() -> None:
+    alpha = PIXELS[:, :, 0]
+    bare, _ = recast(_photo(alpha=alpha), "OpenEXR", None, None)
+    for icc in (bytes(cms_profile("srgb")), ICC):
+        marked, _ = recast(_photo(alpha=alpha, metadata=Metadata(icc=icc)), "OpenEXR", None, None)
+        np.testing.assert_array_equal(marked.pixels, bare.pixels)
+        np.testing.assert_array_equal(marked.alpha, alpha / np.float32(255))
+
+
+def test_float_with_a_profile_is_linear_srgb_in_openexr() -> None:
+    pixels = (PIXELS / 255).astype(np.float32)
+    source = Photo(pixels, TiffEncoding(), metadata=Metadata(icc=profile("Adobe RGB")))
+    written, _ = recast(source, "OpenEXR", None, None)
+    np.testing.assert_allclose(written.pixels, linear_srgb_of("Adobe RGB", pixels), atol=2e-3)
+
+
+def test_what_another_format_has_no_place_for_is_said() -> None:
+    jpeg = JpegEncoding(comment=b"by hand", segments=((0xED, b"any"),))
+    text = PngEncoding(((b"tEXt", b"Title\0A walk"),))
+    described = Metadata(exif=b"any", xmp=b"any")
+    said = [
+        recast(photo, form, None, None)[0].notes
+        for photo, form in [
+            (_photo(encoding=jpeg, metadata=described), "PNG"),
+            (_photo(encoding=text), "TIFF"),
+            (_photo(encoding=text), "PNG"),
+            (_photo(metadata=described), "OpenEXR"),
+            (_photo(metadata=described), "WebP"),
+        ]
+    ]
+    assert said == [
+        ("left out in PNG: its comment, its IPTC or extended XMP",),
+        ("left out in TIFF: its text",),
+        (),
+        ("left out in OpenEXR: its EXIF, its XMP",),
+        (),
+    ]

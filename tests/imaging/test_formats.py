@@ -11,6 +11,7 @@ import tifffile
 from deblur_cli.errors import MissingExtraError
 from deblur_cli.imaging import SUFFIXES, read_photo, target_suffix
 from deblur_cli.imaging.formats import FORMATS
+from deblur_cli.imaging.read import require_readable
 from tests.shared import shared_file
 
 
@@ -73,5 +74,6 @@ def test_sensor_data_is_known_by_its_tags(tmp_path, tags):
 def test_a_missing_library_is_named(tmp_path, monkeypatch, module, extra, head):
     monkeypatch.setitem(sys.modules, module, None)
     (tmp_path / "a").write_bytes(head + bytes(40))
-    with pytest.raises(MissingExtraError, match=rf"deblur-cli\[{extra}\]"):
-        read_photo(tmp_path / "a")
+    for read in (read_photo, require_readable):
+        with pytest.raises(MissingExtraError, match=rf"deblur-cli\[{extra}\]"):
+            read(tmp_path / "a")

@@ -6,9 +6,12 @@ import imagecodecs
 import numpy as np
 import PIL.Image
 import pytest
+from PIL.ExifTags import Base
 from PIL.PngImagePlugin import PngInfo
 
+from deblur_cli.errors import ImageReadError
 from deblur_cli.imaging import Metadata, Photo, read_photo, write_photo
+from deblur_cli.imaging.cicp import profile
 from deblur_cli.imaging.png import PngEncoding
 from tests.shared import shared_file
 
@@ -93,3 +96,51 @@ def test_a_damaged_profile_prints_nothing(tmp_path, capfd):
 def test_a_profile_that_fills_the_memory_is_left_out(tmp_path):
     PIL.Image.fromarray(PIXELS).save(tmp_path / "a.png", icc_profile=bytes(1 << 25))
     assert read_photo(tmp_path / "a.png").metadata.icc is None
+
+
+def test_colours_told_by_code_points_go_into_other_formats(tmp_path):
+    info = PngInfo()
+    info.add(b"cICP", bytes([12, 13, 0, 1]))
+    PIL.Image.fromarray(PIXELS).save(tmp_path / "a.png", pnginfo=info)
+    photo = read_photo(tmp_path / "a.png")
+    assert photo.metadata.icc == profile(12, 13)
+    assert photo.encoding == PngEncoding(((b"cICP", bytes([12, 13, 0, 1])),))
+
+
+def test_a_high_dynamic_range_is_refused(tmp_path):
+    info = PngInfo()
+    info.add(b"cICP", bytes([9, 16, 0, 1]))
+    PIL.Image.fromarray(PIXELS).save(tmp_path / "a.png", pnginfo=info)
+    with pytest.raises(ImageReadError, match=r"HDR \(PQ\) pictures are not supported"):
+        read_photo(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("keyword", ["Raw profile type exif", "Raw profile type APP1"])
+@pytest.mark.parametrize("squeezed", [False, True])
+def test_exif_in_a_text_is_applied_and_becomes_a_chunk(tmp_path, keyword, squeezed):
+    exif = PIL.Image.Exif()
+    exif[Base.Orientation], exif[Base.Artist] = 6, "someone"
+    code = exif.tobytes().hex()
+    lines = "\n".join(code[i : i + 72] for i in range(0, len(code), 72))
+    info = PngInfo()
+    info.add_text(keyword, f"\nexif\n{len(code) // 2:8}\n{lines}\n", zip=squeezed)
+    info.add_text("Title", "A walk")
+    result = rewritten(tmp_path, pnginfo=info)
+    assert result.size == PIXELS.shape[:2]
+    np.testing.assert_array_equal(np.asarray(result), np.rot90(PIXELS, -1))
+    assert result.text == {"Title": "A walk"}
+    assert dict(result.getexif()) == {Base.Orientation: 1, Base.Artist: "someone"}
+
+
+def test_a_text_that_only_claims_to_be_exif_stays(tmp_path):
+    info = PngInfo()
+    info.add_text("Raw profile type exif", "\nexif\n  3\nno hexadecimals\n")
+    assert list(rewritten(tmp_path, pnginfo=info).text) == ["Raw profile type exif"]
+
+
+def test_content_credentials_are_left_out_and_it_is_said(tmp_path):
+    info = PngInfo()
+    info.add(b"caBX", b"signed")
+    PIL.Image.fromarray(PIXELS).save(tmp_path / "a.png", pnginfo=info)
+    (note,) = read_photo(tmp_path / "a.png").notes
+    assert "C2PA" in note

@@ -130,6 +130,15 @@ def test_floats_of_any_kind_are_survived(pixels, has_profile):
     assert_array_equal(np.isfinite(changed) | ~np.isfinite(pixels), True)
 
 
+@pytest.mark.parametrize("icc", [None, linear_srgb()])
+def test_floats_that_are_not_from_0_to_1_are_told(icc):
+    (note,) = render(make_photo(some("float32") * 255, icc)).photo.notes
+    assert "brighter than white" in note
+    highlights = some("float32") * 1.5
+    assert render(make_photo(highlights, icc)).photo.notes == ()
+    assert render(make_photo(some("uint8"), icc)).photo.notes == ()
+
+
 def test_grey_pictures_with_a_grey_profile_stay_grey():
     pixels = np.repeat(some("uint8")[..., :1], 3, axis=2)
     rendition = render(make_photo(pixels, grey_profile(), greyscale=True))

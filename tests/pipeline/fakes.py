@@ -37,6 +37,7 @@ class FakeDeblurrer:
         **settings: Any,
     ) -> None:
         self.summary = f"inverter on {device}"
+        self.computing = {"device": device, "dtype": "float32"}
         self.settings = {"model": "inverter", "weights": "", **settings}
         self.calls = 0
         self._before = before

@@ -162,6 +162,12 @@ def test_collision_through_a_symbolic_link_is_refused(tmp_path: Path) -> None:
         _plan("photos", "others", output="out")
 
 
+def test_one_file_of_two_names_is_not_replaced_twice(tmp_path: Path) -> None:
+    (tmp_path / "photos/link.jpg").symlink_to(tmp_path / "photos/a.jpg")
+    with pytest.raises(UsageError, match=r"both .* and .*\(they are one file; .*--exclude\)"):
+        _plan("photos", in_place=True)
+
+
 def test_inputs_are_never_targets(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="input"):
         _plan("photos", output="photos")

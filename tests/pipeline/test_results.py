@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -28,6 +29,38 @@ def test_in_place_the_mode_stays(tmp_path: Path, mode: int) -> None:
     put_photo(Job(path, path, tmp_path, in_place=True), other, Fingerprint.of(path))
     assert mean_of(path) == 40
     assert path.stat().st_mode & 0o777 == mode
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="needs extended attributes")
+def test_in_place_owner_and_attributes_stay_and_times_do_not(tmp_path: Path) -> None:
+    path = save_picture(tmp_path / "a.png", value=90)
+    os.utime(path, (1, 1))
+    try:
+        os.setxattr(path, "user.xdg.tags", b"beach")
+    except OSError:
+        pytest.skip("the file system has no extended attributes")
+    owner = (12345, 12346) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    os.chown(path, *owner)
+    put_photo(Job(path, path, tmp_path, in_place=True), read_photo(path), Fingerprint.of(path))
+    assert os.getxattr(path, "user.xdg.tags") == b"beach"
+    assert (path.stat().st_uid, path.stat().st_gid) == owner
+    assert path.stat().st_mtime > 1
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="needs to change the user")
+def test_in_place_files_that_their_owner_may_only_read() -> None:
+    with TemporaryDirectory() as name:
+        path = save_picture(Path(name) / "a.png", value=90)
+        photo = read_photo(path)
+        path.chmod(0o444)
+        for each in (path, path.parent):
+            os.chown(each, 12345, 12346)
+        os.seteuid(12345)
+        try:
+            put_photo(Job(path, path, path.parent, in_place=True), photo, Fingerprint.of(path))
+        finally:
+            os.seteuid(0)
+        assert path.stat().st_mode & 0o777 == 0o444
 
 
 def test_times_to_the_nanosecond(tmp_path: Path) -> None:

@@ -100,6 +100,23 @@ def test_sheet_that_cannot_be_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.jpg"]
 
 
+@pytest.mark.parametrize("size", [(5, 2000), (2000, 5), (1, 900), (8, 1000), (1, 1)])
+def test_pictures_of_a_few_rows_or_columns_have_a_sheet(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    before = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    write_sheet(tmp_path / "a.jpg", before, 255 - before)
+    with Image.open(tmp_path / "a.jpg") as sheet:
+        assert min(sheet.size) > 1
+
+
+def test_folder_of_sheets_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    picture = np.zeros((9, 9, 3), np.uint8)
+    with pytest.raises(ImageWriteError, match="choose another folder with --compare"):
+        write_sheet(tmp_path / "file/a.jpg", picture, picture)
+
+
 def test_missing_sheet_is_made_from_the_files(tmp_path: Path) -> None:
     source = save_picture(tmp_path / "a.png", value=40)
     target = save_picture(tmp_path / "out/a.png", value=200)
