@@ -244,14 +244,20 @@ def _candidates(
     made: list[Candidate] = [Unrestored()] if subject.blurred else []
     made += [Results(folder, subjects) for folder in subject.results or ()]
     networks = network.each if network.pins or not made else []
-    names = [*(one.name for one in made), *(one.model for one in networks if one.model)]
-    if twins := {name for name in names if names.count(name) > 1}:
-        raise UsageError(f"two candidates are named '{twins.pop()}'", remedy="rename a folder")
+    taken = [one.name for one in made]
+    _refuse_twins([*taken, *(one.model for one in networks if one.model)])
     for candidate in made:
         shown.note(f"measuring {candidate.name}")
         yield candidate
     for each in networks:
-        yield _network(each, subject.pooling, shown)
+        loaded = _network(each, subject.pooling, shown)
+        _refuse_twins([*taken, loaded.name])
+        yield loaded
+
+
+def _refuse_twins(names: Sequence[str]) -> None:
+    if twins := {name for name in names if names.count(name) > 1}:
+        raise UsageError(f"two candidates are named '{twins.pop()}'", remedy="rename a folder")
 
 
 def _network(network: EvaluatedOptions, pooling: int | None, shown: Output) -> Candidate:

@@ -73,7 +73,9 @@ _Patch = Annotated[
 ]
 _Validation = Annotated[
     Path | None,
-    typer.Option(help="Folder of pairs to choose the best weights by; no test set."),
+    typer.Option(
+        metavar="SET|FOLDER", help="Pairs to choose the best weights by, such as dpdd; no test set."
+    ),
 ]
 _Settings = Annotated[
     list[str] | None,
@@ -135,13 +137,16 @@ def train(
 
     On several GPUs: torchrun --nproc-per-node N -m deblur_cli train, and the same options.
     """
-    shorthands = {
+    shorthands: dict[str, object] = {
         "optimiser.learning_rate": learning_rate,
         "optimiser.batch": batch,
         "optimiser.patch": patch,
         "iterations": iterations,
-        "data.validation": None if validation is None else json.dumps(str(validation.resolve())),
     }
+    if validation is not None:
+        from deblur_cli.training.sources import set_or_folder
+
+        shorthands["data.validation"] = json.dumps(set_or_folder(validation))
     given = [f"{key}={wish}" for key, wish in shorthands.items() if wish is not None]
     overrides = (*(settings or ()), *given)
     if show:

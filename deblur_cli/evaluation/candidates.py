@@ -51,8 +51,11 @@ class Network:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """As `Deblurrer.settings`."""
-        return self._deblurrer.settings
+        """As `Deblurrer.settings`, with the kind of device and the number format it computes in.
+
+        `--dtype auto` goes by how fast a CPU is at the moment, and figures by what it became.
+        """
+        return {**self._deblurrer.settings, **self._deblurrer.computing}
 
     @property
     def method(self) -> str:

@@ -14,7 +14,7 @@ from deblur_cli.evaluation.measures import Kit
 from deblur_cli.evaluation.ranks import Ranks
 from deblur_cli.evaluation.records import Records
 from deblur_cli.evaluation.runner import evaluate
-from deblur_cli.evaluation.saving import saved
+from deblur_cli.evaluation.saving import refuse_among, saved
 from deblur_cli.evaluation.scores import Failure, Score
 from deblur_cli.evaluation.subjects import Subjects
 from deblur_cli.evaluation.versions import versions
@@ -70,8 +70,11 @@ class Work:
             tell: is told of this process's pictures, in their order, as soon as they are known.
 
         Raises:
+            UsageError: its pictures would lie among those of the set.
             DeblurError: as `evaluate`, `Records` and `Ranks.gather`.
         """
+        if save is not None:
+            refuse_among(self.subjects.pairs, save)
         own: list[Result] = []
         for result in self._results(candidate, save):
             tell(result)

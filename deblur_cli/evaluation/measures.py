@@ -122,12 +122,17 @@ def _niqe(kit: Kit) -> Measure:
 
 def _before_and_after(shot: Shot) -> Figures:
     before, after = psnr(shot.blurred, shot.truth), psnr(shot.restored, shot.truth)
-    return {"psnr_before": before, "psnr_after": after, "psnr_gain": after - before}
+    return {"psnr_before": before, "psnr_after": after, "psnr_gain": _gain(before, after)}
 
 
 def _fit_before_and_after(shot: Shot) -> Figures:
     before, after = (psnr_colour_fit(image, shot.truth) for image in (shot.blurred, shot.restored))
-    return {"fit_before": before, "fit_after": after, "fit_gain": after - before}
+    return {"fit_before": before, "fit_after": after, "fit_gain": _gain(before, after)}
+
+
+def _gain(before: float, after: float) -> float:
+    """None where both are infinite, as of pictures that equal their truth."""
+    return 0.0 if before == after else after - before
 
 
 def _ssim_before_and_after(shot: Shot) -> Figures:

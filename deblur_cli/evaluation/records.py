@@ -76,7 +76,7 @@ class Records:
         line: dict[str, Any] = {
             "name": pair.name,
             "files": self._fingerprint(pair),
-            "figures": {k: v if math.isfinite(v) else None for k, v in score.figures.items()},
+            "figures": {k: v if math.isfinite(v) else str(v) for k, v in score.figures.items()},
         }
         if score.features is not None:
             line["features"] = base64.b64encode(score.features.tobytes()).decode()
@@ -120,7 +120,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _score(line: Mapping[str, Any]) -> Score:
-    figures = {k: math.inf if value is None else value for k, value in line["figures"].items()}
+    figures = {name: float(value) for name, value in line["figures"].items()}
     features = None
     if "features" in line:
         features = np.frombuffer(base64.b64decode(line["features"]), np.float32).reshape(2, -1)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from deblur_cli.data.pairs import Pair
@@ -66,6 +67,7 @@ def evaluate(
         ImageWriteError, UsageError: `save` is not writable.
         MissingExtraError, WeightsError: as `instrument`.
     """
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # damage is told by us
     read = instrument(protocol.measures, kit or Kit())
     threads = min(os.cpu_count() or 1, _MOST_THREADS)
 

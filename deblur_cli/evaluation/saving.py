@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from deblur_cli.checkpoints import folders
+from deblur_cli.data.pairs import Pair
 from deblur_cli.errors import UsageError
 from deblur_cli.imaging.photo import Image, Photo
 from deblur_cli.imaging.png import PngEncoding
@@ -15,6 +18,19 @@ from deblur_cli.imaging.write import write_photo
 def saved(folder: Path, name: str) -> Path:
     """Where a picture is kept."""
     return folder / f"{name}.png"
+
+
+def refuse_among(pairs: Sequence[Pair], folder: Path) -> None:
+    """Raise `UsageError` if pictures that are kept would lie beside those that are measured."""
+    originals = {
+        path.parent.resolve() for pair in pairs for path in (pair.blurred, pair.sharp) if path
+    }
+    if originals & {saved(folder, pair.name).parent.resolve() for pair in pairs}:
+        raise UsageError(
+            "--save would put results among the pictures that are measured",
+            path=folder,
+            remedy="name a folder of their own",
+        )
 
 
 def save_picture(path: Path, picture: Image) -> None:
@@ -32,9 +48,4 @@ def save_picture(path: Path, picture: Image) -> None:
 
 def make_folder(folder: Path) -> None:
     """Make a folder for results; raises `UsageError` if that cannot be done."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(
-            f"the folder cannot be made: {error.strerror}", path=folder, remedy="choose another"
-        ) from error
+    folders.make_folder(folder, UsageError, remedy="choose another")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from deblur_cli.checkpoints.manifest import load_manifest
 from deblur_cli.data.datasets import PairedDataset, open_dataset
-from deblur_cli.data.pairs import BLURRED_FOLDERS, Pair, find_pairs
+from deblur_cli.data.layouts import Flat
+from deblur_cli.data.pairs import Pair
 from deblur_cli.data.photos import list_photos
 from deblur_cli.data.published import PUBLISHED, RECOGNISED
 from deblur_cli.errors import UsageError
@@ -104,13 +105,19 @@ def open_subjects(dataset: str, data: Path | None = None, task: str = "auto") ->
 def open_folder(folder: Path, task: str = "auto") -> Subjects:
     """As `open_subjects`, for a folder that is there."""
     name = Path(*folder.resolve().parts[-2:]).as_posix()
-    if any((folder / kind).is_dir() for kind in BLURRED_FOLDERS):
+    if Flat().present(folder, SPLIT):
         known = "motion" if task == "auto" else task
         protocol = pairs_protocol(colour_fit=known == _COLOUR_FIT_TASK)
-        return Subjects(name, known, protocol, tuple(find_pairs(folder)))
+        return Subjects(name, known, protocol, tuple(Flat().find(folder, SPLIT)))
     recognised = [name for name in RECOGNISED if PUBLISHED[name].locate(folder, SPLIT)]
     if len(recognised) == 1:
         return _published(recognised[0], folder, task)
+    if recognised:
+        raise UsageError(
+            f"holds several data sets: {', '.join(recognised)}",
+            path=folder,
+            remedy=f"measure one by --dataset {recognised[0]} --data {folder}",
+        )
     photos = (
         Pair(path.relative_to(folder).with_suffix("").as_posix(), path, path)
         for path in list_photos(folder)

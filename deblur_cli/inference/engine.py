@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from deblur_cli.checkpoints.advice import DEFAULT_OVERLAP
 from deblur_cli.checkpoints.load import load_weights
 from deblur_cli.checkpoints.resolve import resolve_weights
 from deblur_cli.errors import UsageError
@@ -35,7 +36,7 @@ class Deblurrer:
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         dtype: `auto`, `float32`, `bfloat16` or `float16`, for convolutions and projections.
         tile: side in pixels, 0 for whole pictures, or `auto` for what memory allows.
-        overlap: pixels that tiles share; None for the weights' advice, else the network's.
+        overlap: pixels that tiles share; None for the weights' advice, else 32.
         max_memory: bytes, or text like `3GiB`, that the program may take on the device while it
             restores; None for a safe share of what is free. Decides `auto` tiles, and on a GPU how
             many go through the network at a time. On a CPU the picture's result and one row of
@@ -73,7 +74,7 @@ class Deblurrer:
         self._device = resolve_device(device)
         described = model.descriptor
         if overlap is None:
-            overlap = int(advice.get("overlap", described.tiling.overlap))
+            overlap = int(advice.get("overlap", DEFAULT_OVERLAP))
         multiple = described.size.multiple
         check_tile(tile, overlap, multiple)
         match_mean = bool(advice.get("match_mean", False))
@@ -106,6 +107,8 @@ class Deblurrer:
         }
         """Everything asked for that decides the pixels. What `auto` became is left out: it differs
         between machines and moments, and is no reason to restore a picture again."""
+        self.computing = {"device": self._device.type, "dtype": dtype_name(precision)}
+        """What `auto` became: the kind of device, and the number format."""
         self._title = f"{name} on {self._device}, {dtype_name(precision)}"
 
     @property

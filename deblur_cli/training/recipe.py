@@ -50,9 +50,11 @@ class Optimiser:
 
     def __post_init__(self) -> None:
         """Refuse what no step can be made with."""
-        require(self.learning_rate >= 0, "learning_rate", "0 or more", self.learning_rate)
+        require(
+            0 <= self.learning_rate < math.inf, "learning_rate", "0 or more", self.learning_rate
+        )
         require(all(0 <= b < 1 for b in self.betas), "betas", "in [0, 1)", self.betas)
-        require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
+        require(0 <= self.weight_decay < math.inf, "weight_decay", "0 or more", self.weight_decay)
         require(self.clip_norm > 0, "clip_norm", "above 0", self.clip_norm)
         require(self.batch >= 1, "batch", "1 or more", self.batch)
         require(self.patch >= 1, "patch", "1 or more", self.patch)
@@ -187,7 +189,7 @@ class Recipe:
     """Everything that decides a training run but its seed."""
 
     name: str
-    task: str
+    task: Literal["motion", "defocus"]
     architecture: str
     network: Mapping[str, Any]
     """Configuration of the architecture."""
@@ -210,7 +212,7 @@ class Recipe:
         require(begins == sorted(set(begins)), "stages", "in order, by rising after", begins)
         for stage in self.all_stages():
             parts = self.optimiser.accumulation
-            wish = f"divisors of every batch, such as {stage.batch}"
+            wish = f"a divisor of every batch, such as {stage.batch}"
             require(stage.batch % parts == 0, "optimiser.accumulation", wish, parts)
 
     def all_stages(self) -> tuple[Stage, ...]:

@@ -34,6 +34,7 @@ from deblur_cli.data.pairs import Pair, find_pairs
 from deblur_cli.data.patches import PatchStream
 from deblur_cli.data.photos import list_photos, read_rgb
 from deblur_cli.data.pool import RollingPool, Source
+from deblur_cli.data.published import PUBLISHED
 from deblur_cli.data.skipping import SkippingReader, check_headers, in_words
 from deblur_cli.data.sources import NEARLY_EQUAL, Blur, RealPairs, SyntheticPairs
 from deblur_cli.data.unblurred import NoBlur
@@ -110,6 +111,11 @@ def open_stream(
     with closing(WorkerStream(make_stream, seed, workers)) as by_workers:
         del make_stream, stream, pictures  # the pictures are in shared memory now
         yield by_workers
+
+
+def set_or_folder(given: Path) -> str:
+    """A published set by its name, as it lies in the data folder; or the path of a folder."""
+    return str(given if str(given) in PUBLISHED else given.resolve())
 
 
 def load_pictures(recipe: Recipe, root: Path, seed: int, warn: Warn = warnings.warn) -> Pictures:

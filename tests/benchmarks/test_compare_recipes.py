@@ -11,24 +11,9 @@ import pytest
 from benchmarks import compare_recipes
 from benchmarks.compare_recipes import BASELINE, VARIANTS, Row
 from deblur_cli.training.recipe import load_recipe, parse_recipe
+from tests.training.tiny import TINY
 
 ROW = Row(BASELINE, 0, 1.0, 1200, 320.5, 3_486_546, 0.731, 0.25, 0.125, 45.5)
-TINY = """
-task = "motion"
-architecture = "algnet"
-[network]
-width = 4
-encoder_blocks = [1]
-decoder_blocks = [1]
-global_levels = []
-[optimiser]
-batch = 1
-patch = 16
-[data]
-sharp = "."
-[data.shares]
-motion = 1
-"""
 
 
 @pytest.mark.parametrize("name", VARIANTS)

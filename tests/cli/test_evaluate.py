@@ -167,6 +167,8 @@ def test_broken_pictures_are_told_and_end_with_one(fake_deblur: Command, pairs: 
         (("--metric-weights", "lpips=a.pth"), "a.pth: --metric-weights names no file"),
         (("--metric-weights", "niqe=pairs/blur/1.png"), "nothing that is measured here needs"),
         (("--data", "."), "--data is for published sets"),
+        (("--save", "pairs/blur"), "among the pictures that are measured"),
+        (("--save", "pairs/../pairs/sharp"), "among the pictures that are measured"),
     ],
 )
 def test_wrong_usage(
@@ -178,6 +180,15 @@ def test_wrong_usage(
     assert finished.returncode == 2
     assert said in finished.stderr
     assert finished.stdout == ""
+
+
+def test_results_are_not_called_as_the_network_is(fake_deblur: Command, pairs: Path) -> None:
+    for number in (1, 2):
+        save_picture(pairs.parent / f"inverter/{number}.png", size=(16, 16))
+    options = ("--results", "inverter", "--model", "algnet-small-motion")
+    finished = fake_deblur("eval", "--dataset", "pairs", *options)
+    assert finished.returncode == 2
+    assert "two candidates are named 'inverter'" in finished.stderr
 
 
 def test_pooling_is_a_setting_of_the_network(deblur: Command, pairs: Path, tmp_path: Path) -> None:

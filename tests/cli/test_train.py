@@ -16,23 +16,7 @@ from typer.testing import CliRunner
 
 from deblur_cli.cli.app import app
 from deblur_cli.cli.train import parse_duration, parse_size
-
-RECIPE = """
-task = "motion"
-architecture = "algnet"
-[network]
-width = 4
-encoder_blocks = [1]
-decoder_blocks = [1]
-global_levels = []
-[optimiser]
-batch = 1
-patch = 32
-[data]
-sharp = "."
-[data.shares]
-unblurred = 1
-"""
+from tests.training.tiny import TINY
 
 
 @pytest.fixture
@@ -40,7 +24,7 @@ def command(tmp_path: Path) -> list[str]:
     photo = np.random.default_rng(0).integers(0, 256, (320, 320, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "photo.png"), photo)
     recipe = tmp_path / "tiny.toml"
-    recipe.write_text(RECIPE)
+    recipe.write_text(TINY)
     run = ["train", str(recipe), "--data", str(tmp_path), "--output", str(tmp_path / "run")]
     return [sys.executable, "-m", "deblur_cli", *run, "--budget"]
 
@@ -104,6 +88,14 @@ def test_a_training_that_cannot_begin_is_exit_code_2(more: list[str], named: str
     refused = CliRunner().invoke(app, ["train", "small-motion", *more])
     assert refused.exit_code == 2
     assert named in refused.output
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("dpdd", "dpdd"), ("pairs/val", str(Path("pairs/val").resolve()))]
+)
+def test_validation_pairs_are_a_published_set_or_a_folder(given: str, meant: str) -> None:
+    shown = CliRunner().invoke(app, ["train", "small-motion", "--show", "--validation", given])
+    assert tomllib.loads(shown.output)["data"]["validation"] == meant
 
 
 def test_showing_a_recipe_needs_neither_data_nor_torch() -> None:

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from deblur_cli.errors import UsageError
+from deblur_cli.evaluation.candidates import Candidate, Network, Results
 from deblur_cli.evaluation.evaluation import Outcome, Work
 from deblur_cli.evaluation.ranks import Ranks
-from deblur_cli.evaluation.subjects import Subjects, open_subjects
+from deblur_cli.evaluation.subjects import Subjects, open_folder, open_subjects
 from deblur_cli.imaging.photo import Image
 from tests.data.layouts import numbered, write_gopro, write_picture
+from tests.pipeline.fakes import FakeDeblurrer
 
 
 class Interrupted(BaseException):
@@ -44,7 +46,7 @@ class Counting:
 
 
 def measure(
-    subjects: Subjects, candidate: Counting, output: Path | None, ranks: Ranks | None = None
+    subjects: Subjects, candidate: Candidate, output: Path | None, ranks: Ranks | None = None
 ) -> Outcome:
     return Work(subjects, ranks or Ranks(), output=output).measure(
         candidate, None, lambda result: None
@@ -117,6 +119,16 @@ def test_other_settings_or_pictures_are_measured_anew(
     assert changed.calls == 1
 
 
+def test_another_precision_is_measured_anew(subjects: Subjects, tmp_path: Path) -> None:
+    for dtype in ("float32", "bfloat16", "float32"):
+        deblurrer: Any = FakeDeblurrer(dtype="auto")
+        deblurrer.computing = {"device": "cpu", "dtype": dtype}
+        outcome = measure(subjects, Network(deblurrer), tmp_path / "out")
+        assert outcome.settings["dtype"] == dtype
+    assert len(records(tmp_path / "out")) == 2
+    assert deblurrer.calls == 0
+
+
 def test_records_say_what_they_are_of(subjects: Subjects, tmp_path: Path) -> None:
     measure(subjects, Counting(tile=512), tmp_path / "out")
     (record,) = records(tmp_path / "out")
@@ -137,6 +149,21 @@ def test_infinite_figures_survive_the_record(gopro: Path, tmp_path: Path) -> Non
         assert [score.figures["psnr"] for score in outcome.scores] == [math.inf] * 2
     (record,) = records(tmp_path / "out")
     assert "Infinity" not in record.read_text()
+
+
+def test_gains_to_and_from_the_truth_survive_the_record(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    for number, (blurred, sharp) in enumerate(numbered(3)):
+        before, after = [(sharp, blurred), (blurred, sharp), (sharp, sharp)][number]
+        write_picture(tmp_path / f"pairs/blur/{number}.png", before)
+        write_picture(tmp_path / f"pairs/sharp/{number}.png", sharp)
+        write_picture(tmp_path / f"kept/{number}.png", after)
+    subjects = open_folder(tmp_path / "pairs")
+    for _ in range(2):
+        work = Work(subjects, output=tmp_path / "out")
+        outcome = work.measure(Results(tmp_path / "kept", subjects), None, lambda result: None)
+        gains = [score.figures["psnr_gain"] for score in outcome.scores]
+        assert gains == [-math.inf, math.inf, 0]
 
 
 class Apart(Ranks):

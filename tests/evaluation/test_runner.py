@@ -16,7 +16,7 @@ from deblur_cli.evaluation.runner import evaluate
 from deblur_cli.evaluation.scores import Failure, Score, mean_score
 from deblur_cli.evaluation.subjects import Subjects, open_folder, open_subjects
 from deblur_cli.imaging.read import read_photo
-from tests.data.layouts import textured, write_dpdd
+from tests.data.layouts import WRITERS, textured, write_dpdd
 
 
 class Brighter:
@@ -26,6 +26,7 @@ class Brighter:
 
     def __init__(self) -> None:
         self.settings = {"model": "brighter"}
+        self.computing = {"device": "cpu", "dtype": "float32"}
 
     def stream(self, images: Iterable[Any]) -> Iterator[Any]:
         for image in images:
@@ -75,6 +76,21 @@ def test_pairs_are_scored_before_and_after(pairs: Path) -> None:
 def test_colour_fit_takes_a_difference_of_exposure_out(pairs: Path) -> None:
     scores = scores_of(open_folder(pairs, "defocus"))
     assert all(score.figures["fit_before"] > 100 for score in scores)
+
+
+def test_pairs_of_a_test_split_are_no_sharp_photos(pairs: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine/test").mkdir(parents=True)
+    (pairs / "blur").rename(tmp_path / "mine/test/input")
+    (pairs / "sharp").rename(tmp_path / "mine/test/target")
+    scores = scores_of(open_folder(tmp_path / "mine"))
+    assert [score.figures["psnr_before"] for score in scores] == pytest.approx([_decibels(2)] * 2)
+
+
+def test_a_folder_of_several_sets_is_refused(tmp_path: Path) -> None:
+    WRITERS["dpdd"](tmp_path, "test", textured(2))
+    WRITERS["gopro"](tmp_path, "test", textured(2))
+    with pytest.raises(UsageError, match="several data sets: gopro, dpdd"):
+        open_folder(tmp_path)
 
 
 def test_folder_of_sharp_photos_is_scored_against_itself(pairs: Path) -> None:

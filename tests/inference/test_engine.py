@@ -223,9 +223,8 @@ def test_the_weights_advice_counts_where_the_caller_leaves_it_open() -> None:
 
 def test_without_advice_of_the_weights_the_network_s_counts() -> None:
     model = FakeModel(lambda x: x)
-    model.tiling = Tiling(overlap=24, largest=192)
+    model.tiling = Tiling(largest=192)
     deblurrer = Deblurrer(model, device="cpu", dtype="float32")
-    assert deblurrer.settings["overlap"] == 24
     assert deblurrer.restore(picture(300, 300)).tile == 192
 
 

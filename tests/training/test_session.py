@@ -150,7 +150,7 @@ def test_a_budget_that_is_spent_while_loading_is_refused(options: TrainingOption
 
 def test_a_folder_that_cannot_be_made_is_an_error(options: TrainingOptions) -> None:
     options.folder.write_text("in the way")
-    with pytest.raises(DeblurError, match="cannot make the run's folder"):
+    with pytest.raises(DeblurError, match="the folder cannot be made"):
         train(options, 1)
 
 
