@@ -109,7 +109,7 @@ def _show_speed(model: str, size: tuple[int, int], found: Restoring, json: bool)
     spread = f"{min(found.seconds):.3f} to {max(found.seconds):.3f} in {len(found.seconds)} runs"
     rows: list[tuple[str, ...]] = [
         ("network", model),
-        ("picture", f"{width} x {height}, in {last.tiles} tiles"),
+        ("picture", f"{width} x {height}, in {last.tiles} tile{'s' if last.tiles != 1 else ''}"),
         ("seconds", f"{found.median:.3f} ({spread})"),
         ("megapixels/s", f"{rate:.2f}"),
         ("peak memory", _memory(found.peak_bytes)),
