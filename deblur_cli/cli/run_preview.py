@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import deblur_cli
+from deblur_cli.checkpoints.advice import DEFAULT_OVERLAP
 from deblur_cli.checkpoints.resolve import ResolvedWeights, resolve_weights
 from deblur_cli.cli.options import ModelOptions
 from deblur_cli.cli.run_ray import Shipment, Workforce
@@ -23,11 +24,7 @@ _UNCHECKED = ("auto", "cpu")
 
 @dataclass(frozen=True)
 class UnloadedNetwork:
-    """The face of the `Deblurrer` that these weights will make, if nothing else is asked for.
-
-    Args:
-        resolved: with advice on the overlap; without it only the network knows.
-    """
+    """The face of the `Deblurrer` that these weights will make, if nothing else is asked for."""
 
     resolved: ResolvedWeights
 
@@ -40,7 +37,7 @@ class UnloadedNetwork:
             "weights": self.resolved.sha256,
             "dtype": "auto",
             "tile": "auto",
-            "overlap": int(advice["overlap"]),
+            "overlap": int(advice.get("overlap", DEFAULT_OVERLAP)),
             "pooling": int(advice.get("pooling", 0)),
             "match_mean": bool(advice.get("match_mean", False)),
         }
@@ -82,7 +79,14 @@ def _fleet(network: ModelOptions) -> Mapping[str, LoadedNetwork]:
     ) != ModelOptions(*asked):
         return network.load_fleet()
     resolved = resolve_weights(*asked, network.offline)
-    if "overlap" in resolved.advice:
+    resolved.require_intact()
+    if _will_load(resolved):
         return {network.device: UnloadedNetwork(resolved)}
     load = Shipment(resolved, network, deblur_cli.__version__)
     return {network.device: load(network.device, resolved.path.read_bytes())}
+
+
+def _will_load(weights: ResolvedWeights) -> bool:
+    """Whether intact weights are known to be a network of ours: other files have to be tried."""
+    entry = weights.entry
+    return bool(weights.advice if entry is None else entry.config)

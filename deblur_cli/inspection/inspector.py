@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from deblur_cli.checkpoints.folders import make_folder
 from deblur_cli.checkpoints.load import load_weights
 from deblur_cli.checkpoints.resolve import resolve_weights
 from deblur_cli.errors import (
@@ -164,7 +165,7 @@ def inspect(subject: Subject, folder: Path) -> Iterator[Drawing]:
         RestoreError: memory does not suffice for the crop.
         ImageWriteError: a file cannot be written.
     """
-    _make(folder)
+    make_folder(folder, ImageWriteError, "give another one with --output")
     for kind, draw in KINDS.items():
         try:
             drawn = draw(subject)
@@ -183,14 +184,3 @@ def inspect(subject: Subject, folder: Path) -> Iterator[Drawing]:
         with new_file(path) as temporary:
             temporary.write_bytes(content)
         yield Drawing(kind, path, figures=figures)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ImageWriteError(
-            f"the folder cannot be made: {error.strerror or error}",
-            path=folder,
-            remedy="give another one with --output",
-        ) from error

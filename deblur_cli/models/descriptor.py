@@ -35,8 +35,6 @@ class SizeRule:
 class Tiling:
     """How a picture is best cut for a network; advice of its weights goes before."""
 
-    overlap: int = 32
-    """Pixels that tiles share."""
     largest: int = 0
     """Largest side of a tile, 0 for any."""
     step: int | None = None

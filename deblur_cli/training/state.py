@@ -15,6 +15,7 @@ from typing import Any
 import safetensors.torch
 import torch
 
+from deblur_cli.checkpoints.folders import make_folder
 from deblur_cli.checkpoints.origin import RECIPE_FILE, STATE_FILE
 from deblur_cli.checkpoints.replacing import replacing
 from deblur_cli.checkpoints.split import join_if_split
@@ -110,14 +111,7 @@ def begin(run: Run, state: Mapping[str, Any] | None) -> None:
     Raises:
         DeblurError: the folder cannot be made or written.
     """
-    try:
-        run.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DeblurError(
-            f"cannot make the run's folder: {error.strerror}",
-            path=run.folder,
-            remedy="name another one with --output",
-        ) from error
+    make_folder(run.folder, DeblurError, "name another one with --output")
     with replacing(run.folder / RECIPE_FILE) as temporary:
         temporary.write_text(run.settings.recipe, "utf-8")
     if state is not None:

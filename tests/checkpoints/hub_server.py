@@ -6,7 +6,6 @@ The same files are there as a repository of data.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,7 +54,8 @@ class FakeHub:
 @contextmanager
 def serving(hub: FakeHub) -> Iterator[FakeHub]:
     """Within the block the server answers at `hub.endpoint`."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub))
+    handler = type("Handler", (_Handler,), {"hub": hub, "uploads": hub.uploads})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     hub.endpoint = f"http://127.0.0.1:{server.server_port}"
     hub.storage = f"http://localhost:{server.server_port}"
@@ -75,97 +75,87 @@ def point_to(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
 
 
-def _handler(hub: FakeHub) -> type[UploadHandler]:
-    class Handler(UploadHandler, BaseHTTPRequestHandler):
-        uploads = hub.uploads
+class _Handler(UploadHandler, BaseHTTPRequestHandler):
+    hub: FakeHub
 
-        def do_HEAD(self) -> None:
-            self._answer()
+    def do_HEAD(self) -> None:
+        self._answer()
 
-        def do_GET(self) -> None:
-            self._answer()
+    def do_GET(self) -> None:
+        self._answer()
 
-        def _answer(self) -> None:
-            hub.asked.append((self.command, self.path, self.headers.get("Range", "")))
-            hub.tokens.append((self.path, self.headers.get("Authorization", "")))
-            if self.path.startswith("/blobs/"):
-                self._send_blob(self.path.removeprefix("/blobs/"))
-                return
-            if self.path.startswith(f"/api/datasets/{REPO}/revision/"):
-                self._list()
-                return
-            if self.path.startswith("/api/"):
-                self.answer_api()
-                return
-            match = re.fullmatch(rf"(?:/datasets)?/{REPO}/resolve/(main|{COMMIT})/(.+)", self.path)
-            if hub.status != 200:
-                self._refuse(hub.status, hub.error_code)
-            elif self.path.startswith(f"/{hub.former_name}/"):
-                self._move(self.path.replace(hub.former_name, REPO))
-            elif match is None:
-                self._refuse(404, "RepoNotFound")
-            elif match[2] not in hub.files:
-                self._refuse(404, "EntryNotFound")
-            else:
-                self._redirect(hub.files[match[2]])
+    def _answer(self) -> None:
+        self.hub.asked.append((self.command, self.path, self.headers.get("Range", "")))
+        self.hub.tokens.append((self.path, self.headers.get("Authorization", "")))
+        if self.path.startswith("/blobs/"):
+            self._send_blob(self.path.removeprefix("/blobs/"))
+        elif self.path.startswith(f"/api/datasets/{REPO}/revision/"):
+            self._list()
+        elif self.path.startswith("/api/"):
+            self.answer_api()
+        else:
+            self._resolve()
 
-        def _list(self) -> None:
-            if hub.status != 200:
-                self._refuse(hub.status, hub.error_code)
-                return
-            siblings = [_sibling(name, content) for name, content in hub.files.items()]
-            body = json.dumps({"id": REPO, "sha": COMMIT, "siblings": siblings}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def _resolve(self) -> None:
+        """Say where a file's content is."""
+        hub = self.hub
+        match = re.fullmatch(rf"(?:/datasets)?/{REPO}/resolve/(main|{COMMIT})/(.+)", self.path)
+        if hub.status != 200:
+            self._refuse(hub.status, hub.error_code)
+        elif self.path.startswith(f"/{hub.former_name}/"):
+            self._send_head(307, {"Location": self.path.replace(hub.former_name, REPO)})
+        elif match is None:
+            self._refuse(404, "RepoNotFound")
+        elif match[2] not in hub.files:
+            self._refuse(404, "EntryNotFound")
+        else:
+            self._redirect(hub.files[match[2]])
 
-        def _refuse(self, status: int, code: str) -> None:
-            self.send_response(status)
-            if code:
-                self.send_header("X-Error-Code", code)
-            self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def _list(self) -> None:
+        if self.hub.status != 200:
+            self._refuse(self.hub.status, self.hub.error_code)
+            return
+        siblings = [_sibling(name, content) for name, content in self.hub.files.items()]
+        self.say({"id": REPO, "sha": COMMIT, "siblings": siblings})
 
-        def _move(self, path: str) -> None:
-            self.send_response(307)
-            self.send_header("Location", path)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def _refuse(self, status: int, code: str) -> None:
+        named = {"X-Error-Code": code} if code else {}
+        self._send_head(status, {**named, "X-Repo-Commit": COMMIT})
 
-        def _redirect(self, content: bytes) -> None:
-            digest = hashlib.sha256(content).hexdigest()
-            self.send_response(302)
-            self.send_header("Location", f"{hub.storage}/blobs/{digest}")
-            self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("X-Linked-Etag", f'"{digest}"')
-            self.send_header("X-Linked-Size", str(len(content)))
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def _redirect(self, content: bytes) -> None:
+        digest = hashlib.sha256(content).hexdigest()
+        head = {
+            "Location": f"{self.hub.storage}/blobs/{digest}",
+            "X-Repo-Commit": COMMIT,
+            "X-Linked-Etag": f'"{digest}"',
+            "X-Linked-Size": str(len(content)),
+        }
+        self._send_head(302, head)
 
-        def _send_blob(self, digest: str) -> None:
-            if hub.storage_status != 200:
-                self._refuse(hub.storage_status, "")
-                return
-            blobs = {hashlib.sha256(one).hexdigest(): one for one in hub.files.values()}
-            content = blobs[digest][: len(blobs[digest]) - hub.missing_bytes]
-            wanted = self.headers.get("Range") if hub.knows_ranges else None
-            start = int((wanted or "bytes=0-")[6:].rstrip("-"))
-            self.send_response(206 if start else 200)
-            self.send_header("ETag", f'"{digest}"')
-            self.send_header("Content-Length", str(len(content) - start))
-            if start:
-                last = len(content) - 1
-                self.send_header("Content-Range", f"bytes {start}-{last}/{len(content)}")
-            self.end_headers()
-            if self.command == "GET":
-                cut, hub.cut_after = hub.cut_after, None
-                self.wfile.write(content[start:cut])
-                self.close_connection = True
+    def _send_blob(self, digest: str) -> None:
+        hub = self.hub
+        if hub.storage_status != 200:
+            self._refuse(hub.storage_status, "")
+            return
+        blobs = {hashlib.sha256(one).hexdigest(): one for one in hub.files.values()}
+        content = blobs[digest][: len(blobs[digest]) - hub.missing_bytes]
+        wanted = self.headers.get("Range") if hub.knows_ranges else None
+        start = int((wanted or "bytes=0-")[6:].rstrip("-"))
+        head = {"ETag": f'"{digest}"'}
+        if start:
+            head["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        self._send_head(206 if start else 200, head, length=len(content) - start)
+        if self.command == "GET":
+            cut, hub.cut_after = hub.cut_after, None
+            self.wfile.write(content[start:cut])
+            self.close_connection = True
 
-    return Handler
+    def _send_head(self, status: int, head: dict[str, str], length: int = 0) -> None:
+        self.send_response(status)
+        for name, value in head.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
 
 
 def _sibling(name: str, content: bytes) -> dict[str, object]:

@@ -43,42 +43,42 @@ class UploadHandler(BaseHTTPRequestHandler):
             if f"/{name}" in self.path
         )
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-            self._say({"error": "Invalid credentials"}, 401)
+            self.say({"error": "Invalid credentials"}, 401)
         elif step in self.uploads.refusals:
-            self._say({"error": f"refused to {step}"}, self.uploads.refusals[step])
+            self.say({"error": f"refused to {step}"}, self.uploads.refusals[step])
         elif step == "create":
             self._create(json.loads(body))
         elif step == "validate-yaml":
-            self._say({"errors": [], "warnings": []})
+            self.say({"errors": [], "warnings": []})
         elif step == "preupload":
-            self._say({"files": [_mode(file["path"]) for file in json.loads(body)["files"]]})
+            self.say({"files": [_mode(file["path"]) for file in json.loads(body)["files"]]})
         elif step == "batch":
-            self._say({"objects": [self._place(one) for one in json.loads(body)["objects"]]})
+            self.say({"objects": [self._place(one) for one in json.loads(body)["objects"]]})
         else:
             self._commit([json.loads(line) for line in body.splitlines()])
 
     def do_PUT(self) -> None:
         content = self.rfile.read(int(self.headers["Content-Length"]))
         self.uploads.stored[hashlib.sha256(content).hexdigest()] = content
-        self._say({})
+        self.say({})
 
     def answer_api(self) -> None:
         """The list of a repository's files, if there is such a repository."""
         names = self.uploads.repositories.get("/".join(self.path.split("/")[3:5]))
         if names is None:
-            self._say({"error": "not found"}, 404)
+            self.say({"error": "not found"}, 404)
         else:
-            self._say([{"type": "file", "path": name, "size": 1, "oid": "0"} for name in names])
+            self.say([{"type": "file", "path": name, "size": 1, "oid": "0"} for name in names])
 
     def _create(self, asked: dict[str, Any]) -> None:
         repository = f"{asked['organization']}/{asked['name']}"
         url = f"http://{self.headers['Host']}/{repository}"
         if repository in self.uploads.repositories:
-            self._say({"error": "exists already", "url": url}, 409)
+            self.say({"error": "exists already", "url": url}, 409)
             return
         self.uploads.repositories[repository] = {".gitattributes": b""}
         self.uploads.private[repository] = asked.get("visibility", "public") == "private"
-        self._say({"url": url})
+        self.say({"url": url})
 
     def _place(self, wanted: dict[str, Any]) -> dict[str, Any]:
         here = f"http://{self.headers['Host']}/storage"
@@ -94,9 +94,10 @@ class UploadHandler(BaseHTTPRequestHandler):
             elif line["key"] == "lfsFile":
                 files[value["path"]] = self.uploads.stored[value["oid"]]
         url = f"http://{self.headers['Host']}/{repository}/commit/{COMMITTED}"
-        self._say({"commitUrl": url, "commitOid": COMMITTED})
+        self.say({"commitUrl": url, "commitOid": COMMITTED})
 
-    def _say(self, content: object, status: int = 200) -> None:
+    def say(self, content: object, status: int = 200) -> None:
+        """Answer with JSON."""
         body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

@@ -24,7 +24,7 @@ def two_networks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_speed_of_the_network_at_hand(fake_deblur: Command) -> None:
     finished = fake_deblur("bench", "--size", "64x48", "--runs", "2", "--device", "cpu")
     assert finished.returncode == 0, finished.stderr
-    for part in ("inverter on cpu", "64 x 48, in 1 tiles", "in 2 runs", "megapixels/s"):
+    for part in ("inverter on cpu", "64 x 48, in 1 tile", "in 2 runs", "megapixels/s"):
         assert part in finished.stdout
 
 

@@ -8,11 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from deblur_cli.checkpoints.manifest import load_manifest
+from deblur_cli.checkpoints import manifest
+from deblur_cli.checkpoints.checksum import file_sha256
+from deblur_cli.checkpoints.manifest import MANIFEST, load_manifest
 from deblur_cli.cli.options import Dtype, ModelOptions
 from deblur_cli.cli.run_preview import UnloadedNetwork, unloaded
-from deblur_cli.errors import DeviceError, UsageError
+from deblur_cli.errors import DeviceError, UsageError, WeightsError
+from deblur_cli.models import create_model
 from tests.cli.conftest import Command
 from tests.pipeline.fakes import save_picture
 
@@ -57,6 +61,51 @@ def test_weights_without_advice_are_loaded(tmp_path: Path) -> None:
     (foreseen,) = unloaded(network, on_cluster=False).fleet.values()
     assert not isinstance(foreseen, UnloadedNetwork)
     assert foreseen.settings == network.load().settings
+
+
+@pytest.fixture
+def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Weights of the manifest's entry `small`, which advises pooling and nothing else."""
+    network = create_model("nafnet", width=4, encoder_blocks=(1,), decoder_blocks=(1,)).network
+    path = tmp_path / "small.pth"
+    torch.save(network.state_dict(), path)
+    (tmp_path / MANIFEST).write_text(
+        f"""
+        [defaults]
+        motion = ["small"]
+        [[weights]]
+        id = "small"
+        task = "motion"
+        architecture = "nafnet"
+        licence = "MIT"
+        file = "small.pth"
+        sha256 = "{file_sha256(path)}"
+        bytes = {path.stat().st_size}
+        trained_on = []
+        config = {{width = 4, encoder_blocks = [1], decoder_blocks = [1]}}
+        inference = {{pooling = 256}}
+        """
+    )
+    monkeypatch.setattr(manifest, "weights_folder", lambda: tmp_path)
+    return path
+
+
+def test_listed_weights_need_no_advice(listed: Path) -> None:
+    network = ModelOptions(device="cpu")
+    (foreseen,) = unloaded(network, on_cluster=False).fleet.values()
+    assert isinstance(foreseen, UnloadedNetwork)
+    assert foreseen.settings == network.load().settings
+
+
+def test_damaged_weights_are_refused_as_by_a_run(
+    deblur: Command, tmp_path: Path, listed: Path
+) -> None:
+    save_picture(tmp_path / "photos/a.png", value=40)
+    listed.write_bytes(listed.read_bytes()[:-1] + b"?")
+    run, preview = (deblur("run", "photos", "-q", *more) for more in ([], ["--dry-run"]))
+    assert "the checksum is" in run.stderr
+    assert preview == run
+    assert preview.returncode == WeightsError.exit_code
 
 
 def test_what_was_done_is_known_and_no_cluster_is_asked(deblur: Command, tmp_path: Path) -> None:

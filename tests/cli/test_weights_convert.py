@@ -17,6 +17,7 @@ from tests.checkpoints.hub_uploads import COMMITTED, TOKEN
 from tests.checkpoints.run_folder import leave_run, tiny_model
 from tests.cli.conftest import Command
 from tests.pipeline.fakes import save_picture
+from tests.training.tiny import TINY
 
 
 @pytest.fixture
@@ -136,28 +137,9 @@ def test_push_says_what_is_wrong(
     assert "unexpected" not in refused.stderr
 
 
-RECIPE = """
-task = "motion"
-architecture = "algnet"
-[network]
-width = 4
-encoder_blocks = [1]
-decoder_blocks = [1]
-global_levels = []
-[optimiser]
-batch = 1
-patch = 32
-ema_decay = 0.9
-[data]
-sharp = "photos"
-[data.shares]
-unblurred = 1
-"""
-
-
 def test_convert_takes_what_a_training_leaves(deblur: Command, tmp_path: Path) -> None:
     save_picture(tmp_path / "photos/1.png", size=(320, 320))
-    (tmp_path / "tiny.toml").write_text(RECIPE)
+    (tmp_path / "tiny.toml").write_text(TINY.replace('"."', '"photos"'))
     trained = deblur("train", "tiny.toml", "--data", ".", "--iterations", "3", "-o", "run")
     assert trained.returncode == 0, trained.stderr
     assert deblur("weights", "convert", "run").returncode == 0

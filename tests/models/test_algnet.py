@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
 from deblur_cli.models.algnet import ALGBlock, ALGNet
 from deblur_cli.models.algnet_config import ALGNetConfig
+from tests.models.official import assert_official_gradients
 from tests.recipe_weights import fill_by_recipe
 from tests.shared import shared_file
 
@@ -75,22 +75,12 @@ def test_the_recipe_fills_as_the_stored_state_dict() -> None:
 
 
 def test_gradients_equal_the_official_network() -> None:
-    path = shared_file("fixtures", "algnet-w8.safetensors")
-    tensors = load_file(path)
-    with safe_open(path, "pt") as file:
-        order = json.loads(file.metadata()["grad_param_order"])
     network = network_of("algnet-w8").double()
-    image = tensors["in0"].double().requires_grad_()
-    loss = sum(output.square().mean() for output in network(image))
-    assert isinstance(loss, Tensor)
-    loss.backward()
-    assert image.grad is not None
-    assert loss.item() == pytest.approx(tensors["grad.loss"].item(), rel=1e-6)
-    scale = tensors["grad.in0"].abs().max()
-    assert (image.grad - tensors["grad.in0"]).abs().max() <= 1e-6 * scale
-    parameters = dict(network.named_parameters())
-    norms = [parameters[name].grad.norm().item() for name in order]  # type: ignore[union-attr]
-    assert norms == pytest.approx(tensors["grad.param_norms"].tolist(), rel=1e-5, abs=1e-8)
+
+    def loss_of(image: Tensor) -> Tensor:
+        return torch.stack([output.square().mean() for output in network(image)]).sum()
+
+    assert_official_gradients("algnet-w8", network, loss_of, smallest_norm=1e-8)
 
 
 def test_one_block_equals_the_official_block() -> None:

@@ -9,12 +9,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from deblur_cli.errors import UsageError
 from deblur_cli.models.fcn import FCN, FCNConfig, Norm, infer_config
+from tests.models.official import assert_official_gradients
 from tests.recipe_weights import fill_by_recipe
 from tests.shared import shared_file
 
@@ -87,22 +87,12 @@ def test_parts_equal_the_official_parts() -> None:
 
 
 def test_gradients_equal_the_official_network() -> None:
-    path = shared_file("fixtures", "fcn-small.safetensors")
-    tensors = load_file(path)
-    with safe_open(path, "pt") as file:
-        order = json.loads(file.metadata()["grad_param_order"])
     network = small_network().double()
-    image = tensors["in0"].double().requires_grad_()
-    loss = torch.stack([output.square().mean() for output in network(image)]).sum()
-    loss.backward()
-    assert image.grad is not None
-    assert loss.item() == pytest.approx(tensors["grad.loss"].item(), rel=1e-6)
-    scale = tensors["grad.in0"].abs().max()
-    assert (image.grad - tensors["grad.in0"]).abs().max() <= 1e-6 * scale
-    gradients = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
-    assert gradients.keys() == set(order)
-    norms = [gradients[name].norm().item() for name in order]
-    assert norms == pytest.approx(tensors["grad.param_norms"].tolist(), rel=1e-5)
+
+    def loss_of(image: Tensor) -> Tensor:
+        return torch.stack([output.square().mean() for output in network(image)]).sum()
+
+    assert_official_gradients("fcn-small", network, loss_of)
 
 
 def test_the_recipe_fills_as_the_stored_state_dict() -> None:

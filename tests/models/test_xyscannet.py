@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -17,6 +16,7 @@ from deblur_cli.errors import UsageError
 from deblur_cli.models import RestorationModel, create_model, load_model, xyscannet
 from deblur_cli.models.xyscannet import InterScan, IntraScan, LevelFusion, XYScanNet
 from deblur_cli.models.xyscannet_config import Gate, XYScanNetConfig
+from tests.models.official import assert_official_gradients
 from tests.recipe_weights import fill_by_recipe
 from tests.shared import shared_file
 from tests.waiting import NoWaiting
@@ -118,23 +118,13 @@ def test_parts_equal_the_official_parts() -> None:
 
 @in_float64
 def test_gradients_equal_the_official_network() -> None:
-    path = shared_file("fixtures", "xyscannet-small.safetensors")
-    tensors = load_file(path)
-    with safe_open(path, "pt") as file:
-        order = json.loads(file.metadata()["grad_param_order"])
     network = network_of("xyscannet-small").double()
-    image = tensors["in0"].double().requires_grad_()
-    residual = network.residual(image)
-    loss = residual.square().mean() + (image + residual).square().mean()
-    loss.backward()
-    assert image.grad is not None
-    assert loss.item() == pytest.approx(tensors["grad.loss"].item(), rel=1e-6)
-    scale = tensors["grad.in0"].abs().max()
-    assert (image.grad - tensors["grad.in0"]).abs().max() <= 1e-6 * scale
-    gradients = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
-    assert gradients.keys() == set(order)
-    norms = [gradients[name].norm().item() for name in order]
-    assert norms == pytest.approx(tensors["grad.param_norms"].tolist(), rel=1e-5)
+
+    def loss_of(image: Tensor) -> Tensor:
+        residual = network.residual(image)
+        return residual.square().mean() + (image + residual).square().mean()
+
+    assert_official_gradients("xyscannet-small", network, loss_of)
 
 
 @pytest.mark.parametrize("case", ["xyscannet-small", "xyscannet-opts"])

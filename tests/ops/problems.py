@@ -1,4 +1,4 @@
-"""Random scans in any layout, and how their values and gradients are compared."""
+"""Random scans and convolutions in any layout, and how values and gradients are compared."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from deblur_cli.ops import selective_scan
+from deblur_cli.ops import causal_conv1d_silu, selective_scan
 
-VALUE_TOLERANCE = {torch.float32: 1e-6, torch.bfloat16: 6e-3, torch.float16: 1e-3}
+VALUE_TOLERANCE = {torch.float32: 1e-6, torch.bfloat16: 2**-7, torch.float16: 1e-3}
+"""Of the largest magnitude; Triton's interpreter cuts bfloat16 off where others round it."""
 GRADIENT_TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 1.5e-2, torch.float16: 2e-3}
 """Of the largest magnitude; sums over all tokens may cancel, so gradients have less to go by."""
 
@@ -102,3 +103,38 @@ def assert_agrees(scan: Scan, backend: str | None) -> None:
         if magnitude > 1e-12:
             error = relative_error(gradient, true_gradients[name])
             assert error < GRADIENT_TOLERANCE[dtype], f"{name}: {error:.1e}"
+
+
+def assert_convolution_agrees(
+    backend: str,
+    batch: int,
+    channels: int,
+    length: int,
+    taps: int,
+    layout: object,
+    dtype: torch.dtype,
+) -> None:
+    """Values and all gradients against the reference in float64."""
+    generator = torch.Generator().manual_seed(length)
+    make = token_major if layout is token_major else channel_major
+    inputs = (
+        make(batch, channels, length, generator).to(dtype),
+        torch.randn(channels, taps, generator=generator),
+        torch.randn(channels, generator=generator),
+    )
+    found = _convolved(inputs, backend)
+    truth = _convolved(tuple(x.double() for x in inputs), "reference")
+    assert found[0].dtype == dtype
+    assert relative_error(found[0], truth[0]) < VALUE_TOLERANCE[dtype]
+    for gradient, true_gradient, tensor in zip(found[1:], truth[1:], inputs, strict=True):
+        assert gradient.dtype == tensor.dtype
+        assert relative_error(gradient, true_gradient) < GRADIENT_TOLERANCE[dtype]
+
+
+def _convolved(inputs: tuple[Tensor, ...], backend: str) -> tuple[Tensor, ...]:
+    """Output, and the gradients of a fixed random functional of it."""
+    x, weight, bias = (tensor.detach().requires_grad_() for tensor in inputs)
+    y = causal_conv1d_silu(x, weight, bias, backend=backend)
+    factors = torch.randn(y.shape, generator=torch.Generator().manual_seed(2))
+    loss = (y.double() * factors).sum()
+    return (y.detach(), *torch.autograd.grad(loss, (x, weight, bias)))

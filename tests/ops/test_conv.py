@@ -9,10 +9,8 @@ from hypothesis import strategies as st
 from deblur_cli.errors import UsageError
 from deblur_cli.ops import causal_conv1d_silu
 from tests.ops.problems import (
-    GRADIENT_TOLERANCE,
-    VALUE_TOLERANCE,
+    assert_convolution_agrees,
     channel_major,
-    relative_error,
     token_major,
 )
 
@@ -39,29 +37,8 @@ def test_reference_is_the_definition_written_out() -> None:
     layout=st.sampled_from([token_major, channel_major]),
     dtype=st.sampled_from([torch.float32, torch.bfloat16, torch.float16]),
 )
-def test_values_and_gradients_agree_with_float64(
-    backend: str,
-    batch: int,
-    channels: int,
-    length: int,
-    taps: int,
-    layout: object,
-    dtype: torch.dtype,
-) -> None:
-    generator = torch.Generator().manual_seed(length)
-    make = token_major if layout is token_major else channel_major
-    inputs = (
-        make(batch, channels, length, generator).to(dtype),
-        torch.randn(channels, taps, generator=generator),
-        torch.randn(channels, generator=generator),
-    )
-    found = _value_and_gradients(inputs, backend)
-    truth = _value_and_gradients(tuple(x.double() for x in inputs), "reference")
-    assert found[0].dtype == dtype
-    assert relative_error(found[0], truth[0]) < VALUE_TOLERANCE[dtype]
-    for gradient, true_gradient, tensor in zip(found[1:], truth[1:], inputs, strict=True):
-        assert gradient.dtype == tensor.dtype
-        assert relative_error(gradient, true_gradient) < GRADIENT_TOLERANCE[dtype]
+def test_values_and_gradients_agree_with_float64(backend: str, **sizes: object) -> None:
+    assert_convolution_agrees(backend, **sizes)  # type: ignore[arg-type]
 
 
 def test_token_major_output_for_token_major_input() -> None:
@@ -76,13 +53,3 @@ def test_misfits_are_named() -> None:
         causal_conv1d_silu(x, weight[:1], bias)
     with pytest.raises(UsageError, match=r"bias must have shape \(2,\)"):
         causal_conv1d_silu(x, weight, bias[:1])
-
-
-def _value_and_gradients(
-    inputs: tuple[torch.Tensor, ...], backend: str
-) -> tuple[torch.Tensor, ...]:
-    x, weight, bias = (tensor.detach().requires_grad_() for tensor in inputs)
-    y = causal_conv1d_silu(x, weight, bias, backend=backend)
-    factors = torch.randn(y.shape, generator=torch.Generator().manual_seed(2))
-    loss = (y.double() * factors).sum()
-    return (y.detach(), *torch.autograd.grad(loss, (x, weight, bias)))

@@ -19,9 +19,8 @@ from deblur_cli.errors import UsageError
 from deblur_cli.ops import causal_conv1d_silu, selective_scan
 from deblur_cli.ops.triton import conv, pieces, problem
 from tests.ops.problems import (
-    GRADIENT_TOLERANCE,
-    VALUE_TOLERANCE,
     assert_agrees,
+    assert_convolution_agrees,
     channel_major,
     random_scan,
     relative_error,
@@ -98,19 +97,27 @@ def test_first_tokens_of_the_official_scan(gated: bool, bias: bool) -> None:
     assert relative_error(scan.run("triton"), expected[..., :40]) < 1e-6
 
 
-def test_gradients_of_the_official_scan() -> None:
-    """Of the first image, and so of the tensors that each image has its own of."""
+def test_gradients_of_first_tokens_of_the_official_scan() -> None:
+    """In five pieces; `test_scan` holds the reference to the official gradients of all tokens."""
     names = {"u", "delta", "A", "B", "C", "D", "z", "delta_bias"}
     scan, stored = fixture_scan("scan-z1", "", names)
-    leaves = {
-        name: (x[:1] if x.dim() == 3 else x).requires_grad_() for name, x in scan.tensors.items()
-    }
-    y = selective_scan(**leaves, delta_softplus=True, backend="triton")
-    assert relative_error(y.detach(), stored["bias1.out"][:1]) < 1e-6
-    (y * stored["w"][:1]).sum().backward()
-    for name in ("u", "delta", "B", "C", "z"):
-        error = relative_error(leaves[name].grad, stored[f"bias1.grad.{name}"][:1])
+    first = {name: x[:1, :, :70] if x.dim() == 3 else x for name, x in scan.tensors.items()}
+    y, found = _gradients(first, stored["w"][:1, :, :70], "triton")
+    exact = {name: x.double() for name, x in first.items()}
+    _, truth = _gradients(exact, stored["w"][:1, :, :70].double(), "reference")
+    assert relative_error(y, stored["bias1.out"][:1, :, :70]) < 1e-6
+    for name, gradient in found.items():
+        error = relative_error(gradient, truth[name])
         assert error < FIXTURE_TOLERANCE, f"{name}: {error:.1e}"
+
+
+def _gradients(
+    tensors: dict[str, torch.Tensor], weights: torch.Tensor, backend: str
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    leaves = {name: x.detach().requires_grad_() for name, x in tensors.items()}
+    y = selective_scan(**leaves, delta_softplus=True, backend=backend)
+    gradients = torch.autograd.grad((y * weights).sum(), leaves.values())
+    return y.detach(), dict(zip(leaves, gradients, strict=True))
 
 
 def test_gradients_where_some_decays_underflow() -> None:
@@ -165,28 +172,8 @@ def test_float64_is_refused() -> None:
     layout=st.sampled_from([token_major, channel_major]),
     dtype=st.sampled_from([torch.float32, torch.bfloat16, torch.float16]),
 )
-def test_convolution_agrees_with_float64(
-    batch: int, channels: int, length: int, taps: int, layout: object, dtype: torch.dtype
-) -> None:
-    generator = torch.Generator().manual_seed(length)
-    make = token_major if layout is token_major else channel_major
-    inputs = (
-        make(batch, channels, length, generator).to(dtype),
-        torch.randn(channels, taps, generator=generator),
-        torch.randn(channels, generator=generator),
-    )
-    factors = torch.randn(inputs[0].shape, generator=generator)
-
-    def value_and_gradients(backend: str, kind: torch.dtype | None) -> tuple[torch.Tensor, ...]:
-        leaves = [x.to(kind or x.dtype).detach().requires_grad_() for x in inputs]
-        y = causal_conv1d_silu(*leaves, backend=backend)
-        return (y.detach(), *torch.autograd.grad((y.double() * factors).sum(), leaves))
-
-    found = value_and_gradients("triton", None)
-    truth = value_and_gradients("reference", torch.float64)
-    assert relative_error(found[0], truth[0]) < VALUE_TOLERANCE[dtype]
-    for gradient, expected in zip(found[1:], truth[1:], strict=True):
-        assert relative_error(gradient, expected) < GRADIENT_TOLERANCE[dtype]
+def test_convolution_agrees_with_float64(**sizes: object) -> None:
+    assert_convolution_agrees("triton", **sizes)  # type: ignore[arg-type]
 
 
 def test_gradient_of_the_convolution_adds_up_several_programs() -> None:

@@ -167,6 +167,95 @@ def _differentiate(  # type: ignore[no-untyped-def]
     return adjoint, totals
 
 
+@inlined
+def _state_before(t, start, inputs, parameters, own, SOFTPLUS: tl.constexpr):  # type: ignore[no-untyped-def]
+    """The state that token t meets, given the piece's first."""
+    state = start
+    for earlier in range(t):
+        left, _, added = _advance(state, inputs, parameters, own, earlier, True, SOFTPLUS)
+        state = left + added
+    return state
+
+
+@inlined
+def _differentiate_group(  # type: ignore[no-untyped-def]
+    state,
+    adjoint,
+    totals,
+    inputs,
+    results,
+    parameters,
+    own,
+    beginning,
+    count,
+    SOFTPLUS: tl.constexpr,
+    GATE: tl.constexpr,
+):
+    """Gradients of `KEPT` tokens, the last first, given the state that the first one meets.
+
+    `adjoint` comes from the tokens after them, and is returned as it comes to those before.
+    """
+    kept = ()
+    for offset in tl.static_range(KEPT):
+        t = beginning + offset
+        left, over, added = _advance(state, inputs, parameters, own, t, t < count, SOFTPLUS)
+        kept = kept + ((left, over),)  # type: ignore[assignment]  # noqa: RUF005
+        state = left + added
+    for offset in tl.static_range(KEPT):
+        t = beginning + KEPT - 1 - offset
+        left, over = kept[KEPT - 1 - offset]
+        adjoint, totals = _differentiate(
+            left,
+            adjoint,
+            totals,
+            inputs,
+            results,
+            parameters,
+            own,
+            t,
+            t < count,
+            SOFTPLUS,
+            GATE,
+        )
+        adjoint *= over
+    return adjoint, totals
+
+
+@inlined
+def _differentiate_piece(  # type: ignore[no-untyped-def]
+    start,
+    adjoint,
+    inputs,
+    results,
+    parameters,
+    own,
+    count,
+    SOFTPLUS: tl.constexpr,
+    GATE: tl.constexpr,
+):
+    """Gradients of all tokens, given the first state and what comes from the tokens after them."""
+    nothing = tl.zeros_like(parameters.shift)
+    totals = _Totals(tl.zeros_like(start), nothing, nothing)
+    groups = tl.cdiv(count, KEPT)
+    for group in range(groups):
+        beginning = (groups - 1 - group) * KEPT
+        state = _state_before(beginning, start, inputs, parameters, own, SOFTPLUS)
+        adjoint, totals = _differentiate_group(
+            state,
+            adjoint,
+            totals,
+            inputs,
+            results,
+            parameters,
+            own,
+            beginning,
+            count,
+            SOFTPLUS,
+            GATE,
+        )
+    return totals
+
+
 @kernel("piece", "length")
 def find_gradients(  # type: ignore[no-untyped-def]
     u,
@@ -228,38 +317,9 @@ def find_gradients(  # type: ignore[no-untyped-def]
     starts += source * states * channels
     start = read(starts + own.place, own.has)
     adjoint = read(adjoints + source * states * channels + own.place, own.has)
-    nothing = tl.zeros([BLOCK_D], tl.float32)
-    totals = _Totals(tl.zeros([BLOCK_N, BLOCK_D], tl.float32), nothing, nothing)
-    groups = tl.cdiv(count, KEPT)
-    for group in range(groups):
-        beginning = (groups - 1 - group) * KEPT
-        state = start
-        for t in range(beginning):
-            left, _, added = _advance(state, inputs, parameters, own, t, True, SOFTPLUS)
-            state = left + added
-        kept = ()
-        for offset in tl.static_range(KEPT):
-            t = beginning + offset
-            left, over, added = _advance(state, inputs, parameters, own, t, t < count, SOFTPLUS)
-            kept = kept + ((left, over),)  # type: ignore[assignment]  # noqa: RUF005
-            state = left + added
-        for offset in tl.static_range(KEPT):
-            t = beginning + KEPT - 1 - offset
-            left, over = kept[KEPT - 1 - offset]
-            adjoint, totals = _differentiate(
-                left,
-                adjoint,
-                totals,
-                inputs,
-                results,
-                parameters,
-                own,
-                t,
-                t < count,
-                SOFTPLUS,
-                GATE,
-            )
-            adjoint *= over
+    totals = _differentiate_piece(
+        start, adjoint, inputs, results, parameters, own, count, SOFTPLUS, GATE
+    )
     tl.store(starts + own.place, totals.A, mask=own.has)
     tl.store(by_skip + source * channels + own.d, totals.skip, mask=own.has_d)
     tl.store(by_bias + source * channels + own.d, totals.bias, mask=own.has_d)

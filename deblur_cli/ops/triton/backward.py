@@ -39,28 +39,21 @@ def gradients(problem: Problem, grad_y: Tensor) -> tuple[Tensor | None, ...]:
     u, nothing = problem.u, problem.decay
     by_u, by_delta, by_z = (
         None if x is None else torch.empty(x.shape, dtype=x.dtype, device=x.device)
-        for x in (problem.u, problem.delta, problem.z)
+        for x in (u, problem.delta, problem.z)
     )
     by_B, by_C = nothing.new_empty(2, blocks, batch, length, problem.states)
     by_skip, by_bias = nothing.new_empty(2, batch, pieces, channels)
+    inputs = (u, problem.delta, problem.B, problem.C, problem.z, grad_y)
+    results = (by_u, by_delta, by_z, by_B[0], by_C[0])
     with launching_on(problem.device):
         find_gradients[grid](
-            rows(u, u),
-            rows(problem.delta, u),
-            rows(problem.B, u),
-            rows(problem.C, u),
-            rows(problem.z, u),
-            rows(grad_y, u),
+            *(rows(each, u) for each in inputs),
             problem.decay,
             nothing if problem.skip is None else problem.skip,
             nothing if problem.bias is None else problem.bias,
             starts,
             adjoints,
-            rows(by_u, u),
-            rows(by_delta, u),
-            rows(by_z, u),
-            rows(by_B[0], u),
-            rows(by_C[0], u),
+            *(rows(each, u) for each in results),
             by_skip,
             by_bias,
             PIECE,
