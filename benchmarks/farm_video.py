@@ -28,9 +28,9 @@ from benchmarks.video import IdentityOfFrames, make_clip
 from deblur_cli.cli.options import ModelOptions
 from deblur_cli.cli.run_ray import pack
 from deblur_cli.pipeline.clips.events import ClipRestored
-from deblur_cli.pipeline.clips.filling import Filling, InOrder
 from deblur_cli.pipeline.clips.job import ClipJob, Wish
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
+from deblur_cli.pipeline.clips.restorers import InOrder, Restorer
 from deblur_cli.pipeline.cluster.crew import Crew
 from deblur_cli.pipeline.cluster.parts import ByParts
 from deblur_cli.pipeline.cluster.ray_cluster import connected
@@ -49,12 +49,12 @@ def load_still(device: str, weights: bytes) -> Any:
     return Still()
 
 
-def by_parts(crew: Crew[Any]) -> Filling:
+def by_parts(crew: Crew[Any]) -> Restorer:
     """Workers that restore parts of a clip."""
     return ByParts(crew, print)
 
 
-def by_frames(crew: Crew[Any]) -> Filling:
+def by_frames(crew: Crew[Any]) -> Restorer:
     """Workers that restore single frames."""
     return InOrder(ClusterDeblurrer(crew))
 
@@ -72,7 +72,7 @@ def crew_of(count: int, load: Loader, weights: bytes) -> Iterator[Crew[Any]]:
         crew.dismiss()
 
 
-def course_of(clip: Path, filling: Filling) -> tuple[float, float]:
+def course_of(clip: Path, restorer: Restorer) -> tuple[float, float]:
     """Seconds by the clock and of this process's processor for a frame of a clip.
 
     Raises:
@@ -81,7 +81,7 @@ def course_of(clip: Path, filling: Filling) -> tuple[float, float]:
     with tempfile.TemporaryDirectory(dir=clip.parent) as folder:
         job = ClipJob(clip, Path(folder, "out.mkv"), Wish(codec="libx264"))
         clock, driver = time.perf_counter(), time.process_time()
-        *_, ended = ClipRestoration(job, filling).run(threading.Event())
+        *_, ended = ClipRestoration(job, restorer).run(threading.Event())
         clock, driver = time.perf_counter() - clock, time.process_time() - driver
     if not isinstance(ended, ClipRestored):
         raise RuntimeError(f"it was not restored: {ended}")
@@ -101,7 +101,7 @@ def gain_of_two(clip: Path, rounds: int) -> float:
     return median(gains[1:])
 
 
-def driver_seconds(clip: Path, way: Callable[[Crew[Any]], Filling], rounds: int) -> float:
+def driver_seconds(clip: Path, way: Callable[[Crew[Any]], Restorer], rounds: int) -> float:
     """Processor time of this process for a frame: median, after one round that does not count."""
     with crew_of(1, load_still, b"") as crew:
         return median([course_of(clip, way(crew))[1] for _ in range(1 + rounds)][1:])

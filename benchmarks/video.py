@@ -31,12 +31,12 @@ from deblur_cli.imaging.photo import Image
 from deblur_cli.inference.allocator import reuse_freed_memory
 from deblur_cli.inference.painting import Restoration
 from deblur_cli.pipeline.clips.events import ClipRestored
-from deblur_cli.pipeline.clips.filling import InOrder
 from deblur_cli.pipeline.clips.gaps import Gap
 from deblur_cli.pipeline.clips.job import ClipJob, Wish
 from deblur_cli.pipeline.clips.passage import FrameTreatment, Passage
 from deblur_cli.pipeline.clips.plan import ClipPlan
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
+from deblur_cli.pipeline.clips.restorers import InOrder
 from deblur_cli.pipeline.clips.work import Recorder, WorkFolder
 from deblur_cli.video.reader import Reader
 from deblur_cli.video.segments import SegmentWriter

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from deblur_cli import Deblurrer
     from deblur_cli.checkpoints.resolve import ResolvedWeights
     from deblur_cli.pipeline.batch import AnyBatch
-    from deblur_cli.pipeline.clips.filling import Filling
+    from deblur_cli.pipeline.clips.restorers import Restorer
     from deblur_cli.pipeline.cluster.crew import Crew
     from deblur_cli.pipeline.cluster.worker import Loader
     from deblur_cli.pipeline.loaded import LoadedNetwork
@@ -123,13 +123,13 @@ def workforce(
 
 
 @contextmanager
-def filling_by(
+def restorer_by(
     address: str | None, network: ModelOptions, console: QuietConsole
-) -> Iterator[Filling]:
+) -> Iterator[Restorer]:
     """As `workforce`, for a video."""
     if address is None:
         from deblur_cli.pipeline.clips.crew import crew_of
-        from deblur_cli.pipeline.clips.filling import InOrder
+        from deblur_cli.pipeline.clips.restorers import InOrder
 
         yield InOrder(crew_of(network.load_fleet()))
     else:

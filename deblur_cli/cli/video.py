@@ -13,7 +13,7 @@ from deblur_cli.cli.downloads import tell_downloads
 from deblur_cli.cli.grouped import grouped
 from deblur_cli.cli.log import open_log
 from deblur_cli.cli.options import ModelOptions, sharp_from
-from deblur_cli.cli.run_ray import check_for_cluster, filling_by
+from deblur_cli.cli.run_ray import check_for_cluster, restorer_by
 from deblur_cli.cli.signals import INTERRUPTED, stop_on_signals
 from deblur_cli.cli.video_options import (
     EncodingOptions,
@@ -26,8 +26,8 @@ from deblur_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from deblur_cli.pipeline.clips.compare import Comparison
-    from deblur_cli.pipeline.clips.filling import Filling
     from deblur_cli.pipeline.clips.job import ClipJob
+    from deblur_cli.pipeline.clips.restorers import Restorer
 
 
 @grouped
@@ -64,8 +64,8 @@ def video(
     job = _job(source, target, part, encoding, taking)
     comparison = _comparison(job, how)
     job.check()
-    with filling_by(how.ray, network, console) as filling:
-        raise typer.Exit(_restore(job, comparison, filling, VideoTeller(console, how.json)))
+    with restorer_by(how.ray, network, console) as restorer:
+        raise typer.Exit(_restore(job, comparison, restorer, VideoTeller(console, how.json)))
 
 
 def _job(
@@ -105,12 +105,12 @@ def _comparison(job: ClipJob, how: TellingOptions) -> Comparison | None:
 
 
 def _restore(
-    job: ClipJob, comparison: Comparison | None, filling: Filling, teller: VideoTeller
+    job: ClipJob, comparison: Comparison | None, restorer: Restorer, teller: VideoTeller
 ) -> int:
     from deblur_cli.pipeline.clips.restoration import ClipRestoration
 
-    restoration = ClipRestoration(job, filling)
-    teller.start(filling)
+    restoration = ClipRestoration(job, restorer)
+    teller.start(restorer)
     with stop_on_signals() as stop:
         try:
             with teller.showing():

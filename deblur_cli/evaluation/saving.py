@@ -10,8 +10,8 @@ import numpy as np
 from deblur_cli.checkpoints import folders
 from deblur_cli.data.pairs import Pair
 from deblur_cli.errors import UsageError
+from deblur_cli.imaging.formats.png import PngEncoding
 from deblur_cli.imaging.photo import Image, Photo
-from deblur_cli.imaging.png import PngEncoding
 from deblur_cli.imaging.write import write_photo
 
 

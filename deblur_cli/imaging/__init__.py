@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deblur_cli.imaging.formats import target_suffix
+from deblur_cli.imaging.formats.table import target_suffix
 from deblur_cli.imaging.photo import Encoding, Image, Metadata, Photo
 from deblur_cli.imaging.read import SUFFIXES, looks_like_image, read_photo
 from deblur_cli.imaging.write import encode_photo, write_photo

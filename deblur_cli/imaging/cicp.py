@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import numpy.typing as npt
 
-from deblur_cli.imaging.isobmff import find_boxes
+from deblur_cli.imaging.formats.isobmff import find_boxes
 from deblur_cli.imaging.source import UnsupportedError
 
 _HDR_TRANSFERS = {16: "PQ", 18: "HLG"}

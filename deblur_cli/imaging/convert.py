@@ -8,19 +8,19 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from deblur_cli.imaging import heif
-from deblur_cli.imaging.avif import AvifEncoding
 from deblur_cli.imaging.colour import decode_srgb, encode_srgb
-from deblur_cli.imaging.exr import ExrEncoding
-from deblur_cli.imaging.formats import FORMATS
-from deblur_cli.imaging.heif import HeifEncoding
-from deblur_cli.imaging.jpeg import JpegEncoding
-from deblur_cli.imaging.jpeg2000 import Jpeg2000Encoding
+from deblur_cli.imaging.formats import heif
+from deblur_cli.imaging.formats.avif import AvifEncoding
+from deblur_cli.imaging.formats.exr import ExrEncoding
+from deblur_cli.imaging.formats.heif import HeifEncoding
+from deblur_cli.imaging.formats.jpeg import JpegEncoding
+from deblur_cli.imaging.formats.jpeg2000 import Jpeg2000Encoding
+from deblur_cli.imaging.formats.png import TEXT_CHUNKS, PngEncoding
+from deblur_cli.imaging.formats.table import FORMATS
+from deblur_cli.imaging.formats.tiff import TiffEncoding
+from deblur_cli.imaging.formats.webp import WebpEncoding
 from deblur_cli.imaging.photo import Encoding, Image, Photo
-from deblur_cli.imaging.png import TEXT_CHUNKS, PngEncoding
 from deblur_cli.imaging.rendition import meaning
-from deblur_cli.imaging.tiff import TiffEncoding
-from deblur_cli.imaging.webp import WebpEncoding
 
 DType: TypeAlias = np.dtype[Any]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from deblur_cli.imaging import png
-from deblur_cli.imaging.exr import ExrEncoding
-from deblur_cli.imaging.jpeg import JpegEncoding
+from deblur_cli.imaging.formats import png
+from deblur_cli.imaging.formats.exr import ExrEncoding
+from deblur_cli.imaging.formats.jpeg import JpegEncoding
+from deblur_cli.imaging.formats.png import PngEncoding
 from deblur_cli.imaging.metadata import joined, signed_metadata
 from deblur_cli.imaging.photo import Encoding, Metadata, Photo
-from deblur_cli.imaging.png import PngEncoding
 
 _PNG_SOFTWARE = b"Software\0"
 _EXR_SOFTWARE = "Software"

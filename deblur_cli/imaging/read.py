@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from deblur_cli.errors import DeblurError, ImageReadError
-from deblur_cli.imaging import signature
 from deblur_cli.imaging.decode import to_photo
-from deblur_cli.imaging.formats import FORMATS, SUFFIXES, identify
+from deblur_cli.imaging.formats import signature
+from deblur_cli.imaging.formats.table import FORMATS, SUFFIXES, identify
 from deblur_cli.imaging.photo import Photo
 from deblur_cli.imaging.source import Source, TooLargeError, UnsupportedError
 from deblur_cli.storage.remote import RemotePath, located

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deblur_cli.errors import UsageError
 from deblur_cli.imaging.convert import check_depth, check_library, format_of
-from deblur_cli.imaging.formats import FORMATS, target_suffix
+from deblur_cli.imaging.formats.table import FORMATS, target_suffix
 
 
 def written_format(suffix: str, depth: str | None) -> str:

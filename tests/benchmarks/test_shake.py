@@ -8,8 +8,8 @@ from scipy import ndimage
 from benchmarks import shake
 from deblur_cli.data.camera import SRGB
 from deblur_cli.data.trajectory import blur_kernel, camera_path
+from deblur_cli.imaging.formats.png import PngEncoding
 from deblur_cli.imaging.photo import Photo
-from deblur_cli.imaging.png import PngEncoding
 from deblur_cli.imaging.write import write_photo
 from deblur_cli.inference.engine import Deblurrer
 from tests.data.layouts import textured

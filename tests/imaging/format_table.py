@@ -15,16 +15,16 @@ from PIL.ExifTags import IFD, Base
 
 from deblur_cli.errors import ImageWriteError
 from deblur_cli.imaging import Encoding, Metadata, Photo, read_photo, write_photo
-from deblur_cli.imaging.avif import AvifEncoding
-from deblur_cli.imaging.bmp import BmpEncoding
-from deblur_cli.imaging.exr import ExrEncoding
-from deblur_cli.imaging.heif import HeifEncoding
-from deblur_cli.imaging.jpeg import JpegEncoding
-from deblur_cli.imaging.jpeg2000 import Jpeg2000Encoding
-from deblur_cli.imaging.netpbm import NetpbmEncoding
-from deblur_cli.imaging.png import PngEncoding
-from deblur_cli.imaging.tiff import TiffEncoding
-from deblur_cli.imaging.webp import WebpEncoding
+from deblur_cli.imaging.formats.avif import AvifEncoding
+from deblur_cli.imaging.formats.bmp import BmpEncoding
+from deblur_cli.imaging.formats.exr import ExrEncoding
+from deblur_cli.imaging.formats.heif import HeifEncoding
+from deblur_cli.imaging.formats.jpeg import JpegEncoding
+from deblur_cli.imaging.formats.jpeg2000 import Jpeg2000Encoding
+from deblur_cli.imaging.formats.netpbm import NetpbmEncoding
+from deblur_cli.imaging.formats.png import PngEncoding
+from deblur_cli.imaging.formats.tiff import TiffEncoding
+from deblur_cli.imaging.formats.webp import WebpEncoding
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "formats.md"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"

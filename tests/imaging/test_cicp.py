@@ -7,7 +7,7 @@ import pytest
 from PIL import ImageCms
 
 from deblur_cli.imaging.cicp import profile, profile_of
-from deblur_cli.imaging.isobmff import box
+from deblur_cli.imaging.formats.isobmff import box
 from deblur_cli.imaging.source import UnsupportedError
 
 DISPLAY_P3 = {"red": (0.51512, 0.2412, -0.00105), "green": (0.29198, 0.69225, 0.04189)}

@@ -8,11 +8,11 @@ from hypothesis.extra.numpy import arrays
 from imagecodecs import cms_profile
 
 from deblur_cli.imaging.convert import DEPTHS, check_depth, format_of, recast, with_depth
-from deblur_cli.imaging.jpeg import JpegEncoding
+from deblur_cli.imaging.formats.jpeg import JpegEncoding
+from deblur_cli.imaging.formats.png import PngEncoding
+from deblur_cli.imaging.formats.tiff import TiffEncoding
+from deblur_cli.imaging.formats.webp import WebpEncoding
 from deblur_cli.imaging.photo import Metadata, Photo
-from deblur_cli.imaging.png import PngEncoding
-from deblur_cli.imaging.tiff import TiffEncoding
-from deblur_cli.imaging.webp import WebpEncoding
 from tests.imaging.profiles import linear_srgb_of, profile
 
 PIXELS = np.arange(60, dtype=np.uint8).reshape(4, 5, 3) * 4

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from deblur_cli.imaging.formats import FORMATS
+from deblur_cli.imaging.formats.table import FORMATS
 from tests.imaging.format_table import DOCUMENT, ROWS, renewed
 
 TEXT = DOCUMENT.read_text("utf-8")

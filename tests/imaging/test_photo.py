@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from deblur_cli.imaging.formats.png import PngEncoding
 from deblur_cli.imaging.photo import Metadata, Photo
-from deblur_cli.imaging.png import PngEncoding
 
 
 def test_restored_pixels_keep_everything_else():

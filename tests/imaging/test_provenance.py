@@ -8,14 +8,14 @@ import PIL.Image
 import pytest
 from PIL.ExifTags import Base
 
-from deblur_cli.imaging.exr import ExrEncoding
-from deblur_cli.imaging.jpeg import JpegEncoding
+from deblur_cli.imaging.formats.exr import ExrEncoding
+from deblur_cli.imaging.formats.jpeg import JpegEncoding
+from deblur_cli.imaging.formats.png import PngEncoding
+from deblur_cli.imaging.formats.tiff import TiffEncoding
+from deblur_cli.imaging.formats.webp import WebpEncoding
 from deblur_cli.imaging.photo import Metadata, Photo
-from deblur_cli.imaging.png import PngEncoding
 from deblur_cli.imaging.provenance import signed, stripped
 from deblur_cli.imaging.read import read_photo
-from deblur_cli.imaging.tiff import TiffEncoding
-from deblur_cli.imaging.webp import WebpEncoding
 from deblur_cli.imaging.write import encode_photo, write_photo
 from tests.imaging.profiles import profile
 from tests.imaging.test_exif import make_block

@@ -10,9 +10,9 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from skimage.color import deltaE_ciede2000, rgb2lab
 
+from deblur_cli.imaging.formats.png import PngEncoding
 from deblur_cli.imaging.icc import linear_srgb
 from deblur_cli.imaging.photo import Metadata, Photo
-from deblur_cli.imaging.png import PngEncoding
 from deblur_cli.imaging.rendition import render
 from tests.imaging import profiles
 from tests.imaging.profiles import SPACES, decode, encode, grey_profile, profile, table_profile

@@ -12,10 +12,10 @@ from PIL.ExifTags import IFD, Base
 
 from deblur_cli.errors import ImageWriteError
 from deblur_cli.imaging import Metadata, Photo, read_photo, write_photo
-from deblur_cli.imaging.jpeg import JpegEncoding
-from deblur_cli.imaging.png import PngEncoding
-from deblur_cli.imaging.tiff import TiffEncoding
-from deblur_cli.imaging.webp import WebpEncoding
+from deblur_cli.imaging.formats.jpeg import JpegEncoding
+from deblur_cli.imaging.formats.png import PngEncoding
+from deblur_cli.imaging.formats.tiff import TiffEncoding
+from deblur_cli.imaging.formats.webp import WebpEncoding
 
 PHOTO = Photo(np.full((6, 5, 3), 99, np.uint8), PngEncoding())
 ENCODINGS = {

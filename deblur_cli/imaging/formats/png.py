@@ -12,9 +12,9 @@ import numpy as np
 
 from deblur_cli.imaging.cicp import profile
 from deblur_cli.imaging.depth import Samples, packed, require
+from deblur_cli.imaging.formats.png_chunks import SIGNATURE, chunk
+from deblur_cli.imaging.formats.png_interlaced import decode_interlaced
 from deblur_cli.imaging.photo import Image, Metadata
-from deblur_cli.imaging.png_chunks import SIGNATURE, chunk
-from deblur_cli.imaging.png_interlaced import decode_interlaced
 from deblur_cli.imaging.source import Source, Stored, UnsupportedError
 
 _AFTER_HEADER = 33

@@ -10,7 +10,7 @@ import tifffile
 
 from deblur_cli.errors import MissingExtraError
 from deblur_cli.imaging import SUFFIXES, read_photo, target_suffix
-from deblur_cli.imaging.formats import FORMATS
+from deblur_cli.imaging.formats.table import FORMATS
 from deblur_cli.imaging.read import require_readable
 from tests.shared import shared_file
 
@@ -18,7 +18,7 @@ from tests.shared import shared_file
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_has_a_reader_and_endings(name):
     known = FORMATS[name]
-    assert callable(importlib.import_module(f"deblur_cli.imaging.{known.module}").read)
+    assert callable(importlib.import_module(f"deblur_cli.imaging.formats.{known.module}").read)
     assert set(known.suffixes) <= SUFFIXES
 
 

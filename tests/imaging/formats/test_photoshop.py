@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deblur_cli.imaging.photoshop import without_thumbnails
+from deblur_cli.imaging.formats.photoshop import without_thumbnails
 
 
 def block(number, content, name=b""):

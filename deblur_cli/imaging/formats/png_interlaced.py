@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deblur_cli.imaging.depth import Samples
-from deblur_cli.imaging.png_chunks import SIGNATURE, chunk, chunks_of
+from deblur_cli.imaging.formats.png_chunks import SIGNATURE, chunk, chunks_of
 
 _HEADER = struct.Struct(">IIBBBBB")
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}

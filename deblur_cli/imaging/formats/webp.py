@@ -9,7 +9,7 @@ from typing import BinaryIO, ClassVar
 
 from PIL import WebPImagePlugin
 
-from deblur_cli.imaging import pillow
+from deblur_cli.imaging.formats import pillow
 from deblur_cli.imaging.photo import Image, Metadata
 from deblur_cli.imaging.source import Source, Stored
 

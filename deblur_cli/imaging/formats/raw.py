@@ -10,12 +10,12 @@ import numpy as np
 from PIL import JpegImagePlugin
 
 from deblur_cli.errors import MissingExtraError
-from deblur_cli.imaging import pillow
+from deblur_cli.imaging.formats import pillow
+from deblur_cli.imaging.formats.tiff import TiffEncoding
+from deblur_cli.imaging.formats.tiff_directory import DamagedDirectoryError, read_first_directory
+from deblur_cli.imaging.formats.tiff_tags import exif_of, reader_of
 from deblur_cli.imaging.photo import Metadata
 from deblur_cli.imaging.source import Source, Stored
-from deblur_cli.imaging.tiff import TiffEncoding
-from deblur_cli.imaging.tiff_directory import DamagedDirectoryError, read_first_directory
-from deblur_cli.imaging.tiff_tags import exif_of, reader_of
 
 if TYPE_CHECKING:
     import rawpy

@@ -5,8 +5,8 @@ import pytest
 from skimage import data as photographs
 
 from deblur_cli.imaging import read_photo, target_suffix, write_photo
-from deblur_cli.imaging.isobmff import box
-from deblur_cli.imaging.jxl import _codestream, _size
+from deblur_cli.imaging.formats.isobmff import box
+from deblur_cli.imaging.formats.jxl import _codestream, _size
 from tests.shared import shared_file
 
 pytest.importorskip("pillow_jxl")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from deblur_cli.imaging import pillow
-from deblur_cli.imaging.png import PngEncoding
+from deblur_cli.imaging.formats import pillow
+from deblur_cli.imaging.formats.png import PngEncoding
 from deblur_cli.imaging.source import Source, Stored
 
 

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 from deblur_cli.errors import ImageReadError
 from deblur_cli.imaging import Metadata, Photo, read_photo, write_photo
 from deblur_cli.imaging.cicp import profile
-from deblur_cli.imaging.png import PngEncoding
+from deblur_cli.imaging.formats.png import PngEncoding
 from tests.shared import shared_file
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 5, 3), np.uint8)

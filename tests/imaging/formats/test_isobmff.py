@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deblur_cli.imaging.isobmff import box, boxes, find_boxes, require_complete
+from deblur_cli.imaging.formats.isobmff import box, boxes, find_boxes, require_complete
 
 KINDS = st.binary(min_size=4, max_size=4)
 

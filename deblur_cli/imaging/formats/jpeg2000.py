@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from deblur_cli.imaging.depth import gathered, packed, require, spread
-from deblur_cli.imaging.isobmff import box, boxes, find_boxes, require_complete
+from deblur_cli.imaging.formats.isobmff import box, boxes, find_boxes, require_complete
 from deblur_cli.imaging.photo import Image, Metadata
 from deblur_cli.imaging.source import Source, Stored, UnsupportedError
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import numpy as np
 
 from deblur_cli.imaging.depth import gathered
+from deblur_cli.imaging.formats.tiff_pixels import first_page, samples_of
+from deblur_cli.imaging.formats.tiff_tags import exif_of, read_directory, with_tags
 from deblur_cli.imaging.photo import Image, Metadata
 from deblur_cli.imaging.premultiplied import multiplied
 from deblur_cli.imaging.source import Source, Stored
-from deblur_cli.imaging.tiff_pixels import first_page, samples_of
-from deblur_cli.imaging.tiff_tags import exif_of, read_directory, with_tags
 
 if TYPE_CHECKING:
     import tifffile

@@ -12,7 +12,7 @@ import numpy as np
 from deblur_cli.errors import MissingExtraError
 from deblur_cli.imaging.cicp import profile
 from deblur_cli.imaging.depth import gathered, require, spread
-from deblur_cli.imaging.isobmff import require_complete
+from deblur_cli.imaging.formats.isobmff import require_complete
 from deblur_cli.imaging.photo import Image, Metadata
 from deblur_cli.imaging.source import Source, Stored, UnsupportedError
 

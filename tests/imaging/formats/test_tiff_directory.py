@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL.ExifTags import IFD, Base
 
-from deblur_cli.imaging.tiff_directory import (
+from deblur_cli.imaging.formats.tiff_directory import (
     EXIF,
     DamagedDirectoryError,
     Layout,

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from PIL.ExifTags import Base
 
-from deblur_cli.imaging.tiff_directory import (
+from deblur_cli.imaging.formats.tiff_directory import (
     SUB_DIRECTORIES,
     DamagedDirectoryError,
     Directory,

@@ -7,7 +7,7 @@ from skimage import data as photographs
 
 from deblur_cli.errors import ImageReadError
 from deblur_cli.imaging import Metadata, Photo, read_photo, write_photo
-from deblur_cli.imaging.jpeg2000 import Jpeg2000Encoding
+from deblur_cli.imaging.formats.jpeg2000 import Jpeg2000Encoding
 from tests.shared import shared_file
 
 PIXELS = photographs.astronaut()[100:164, 150:230]

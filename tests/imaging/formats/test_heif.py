@@ -10,7 +10,7 @@ from skimage import data as photographs
 from deblur_cli.errors import ImageReadError
 from deblur_cli.imaging import Photo, read_photo, write_photo
 from deblur_cli.imaging.exif import ExifBlock
-from deblur_cli.imaging.heif import HeifEncoding
+from deblur_cli.imaging.formats.heif import HeifEncoding
 from tests.shared import shared_file
 
 heif = pytest.importorskip("pillow_heif")

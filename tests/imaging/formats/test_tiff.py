@@ -10,7 +10,7 @@ from PIL.ExifTags import IFD, Base
 
 from deblur_cli.errors import ImageReadError
 from deblur_cli.imaging import Metadata, Photo, read_photo, write_photo
-from deblur_cli.imaging.tiff import TiffEncoding
+from deblur_cli.imaging.formats.tiff import TiffEncoding
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (40, 50, 3), np.uint8)

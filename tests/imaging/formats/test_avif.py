@@ -9,8 +9,8 @@ from skimage import data as photographs
 
 from deblur_cli.errors import ImageReadError
 from deblur_cli.imaging import Photo, read_photo, write_photo
-from deblur_cli.imaging.avif import AvifEncoding
 from deblur_cli.imaging.cicp import profile
+from deblur_cli.imaging.formats.avif import AvifEncoding
 from tests.shared import shared_file
 
 PIXELS = photographs.astronaut()[100:164, 150:230]

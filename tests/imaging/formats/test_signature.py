@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deblur_cli.imaging.signature import LENGTH, identify
+from deblur_cli.imaging.formats.signature import LENGTH, identify
 from tests.shared import shared_file
 
 

@@ -6,7 +6,7 @@ import pytest
 from skimage import data as photographs
 
 from deblur_cli.imaging import read_photo, write_photo
-from deblur_cli.imaging.webp import WebpEncoding
+from deblur_cli.imaging.formats.webp import WebpEncoding
 
 PIXELS = photographs.astronaut()[100:164, 150:230]
 

@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass
 from typing import ClassVar
 
-from deblur_cli.imaging import pillow
+from deblur_cli.imaging.formats import pillow
 from deblur_cli.imaging.photo import Image, Metadata
 from deblur_cli.imaging.source import Source, Stored, UnsupportedError
 

@@ -11,10 +11,10 @@ from types import ModuleType
 import numpy as np
 
 from deblur_cli.errors import MissingExtraError
-from deblur_cli.imaging.isobmff import boxes, require_complete
+from deblur_cli.imaging.formats.isobmff import boxes, require_complete
+from deblur_cli.imaging.formats.tiff import TiffEncoding
 from deblur_cli.imaging.photo import Metadata
 from deblur_cli.imaging.source import Source, Stored, UnsupportedError
-from deblur_cli.imaging.tiff import TiffEncoding
 
 _CODESTREAM = b"\xff\x0a"
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 
 from deblur_cli.errors import ImageReadError
 from deblur_cli.imaging import Photo, read_photo, write_photo
-from deblur_cli.imaging.netpbm import NetpbmEncoding
+from deblur_cli.imaging.formats.netpbm import NetpbmEncoding
 from tests.shared import shared_file
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)

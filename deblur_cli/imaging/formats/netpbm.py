@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from deblur_cli.imaging import pillow
 from deblur_cli.imaging.depth import Samples, full_scale, gathered, require, spread
+from deblur_cli.imaging.formats import pillow
 from deblur_cli.imaging.photo import Image, Metadata
 from deblur_cli.imaging.source import Source, Stored
 

@@ -9,9 +9,9 @@ from typing import Any, BinaryIO, ClassVar
 
 from PIL import JpegImagePlugin
 
-from deblur_cli.imaging import pillow
+from deblur_cli.imaging.formats import pillow
+from deblur_cli.imaging.formats.photoshop import without_thumbnails
 from deblur_cli.imaging.photo import Image, Metadata
-from deblur_cli.imaging.photoshop import without_thumbnails
 from deblur_cli.imaging.source import Source, Stored, UnsupportedError
 
 _SEGMENT_BYTES = 65533

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from deblur_cli.imaging import pillow
 from deblur_cli.imaging.cicp import profile_of
 from deblur_cli.imaging.depth import gathered, packed, require, spread
-from deblur_cli.imaging.isobmff import find_boxes, require_complete
+from deblur_cli.imaging.formats import pillow
+from deblur_cli.imaging.formats.isobmff import find_boxes, require_complete
 from deblur_cli.imaging.photo import Image, Metadata
 from deblur_cli.imaging.source import Source, Stored
 

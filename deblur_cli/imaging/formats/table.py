@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO, cast
 
-from deblur_cli.imaging import signature
-from deblur_cli.imaging.raw_suffixes import RAW_SUFFIXES
+from deblur_cli.imaging.formats import signature
+from deblur_cli.imaging.formats.raw_suffixes import RAW_SUFFIXES
 from deblur_cli.imaging.source import Source, Stored
 from deblur_cli.storage.remote import RemotePath, located
 
@@ -49,7 +49,7 @@ class Format:
             self._decoder().require_library()
 
     def _decoder(self) -> ModuleType:
-        return import_module(f"deblur_cli.imaging.{self.module}")
+        return import_module(f"deblur_cli.imaging.formats.{self.module}")
 
 
 RAW = "raw photo"
@@ -106,8 +106,8 @@ def _named(suffix: str) -> str | None:
 
 def _holds_sensor_data(file: BinaryIO) -> bool:
     """Whether a TIFF structure is a camera's: a DNG, or one that begins with a reduced preview."""
-    from deblur_cli.imaging.tiff_directory import DamagedDirectoryError
-    from deblur_cli.imaging.tiff_tags import is_raw, read_directory
+    from deblur_cli.imaging.formats.tiff_directory import DamagedDirectoryError
+    from deblur_cli.imaging.formats.tiff_tags import is_raw, read_directory
 
     try:
         directory, layout = read_directory(file)

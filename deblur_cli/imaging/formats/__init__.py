@@ -1,0 +1,1 @@
+"""File formats, one to a module: how each is decoded, and written as it was."""
