@@ -119,6 +119,12 @@ def _with_recipe(blank: Metadata, recipe: str) -> Metadata:
     return replace(
         blank,
         task=str(table.get("task", "")),
-        recipe=recipe,
+        recipe=_without_machine(recipe, str(data.get("validation", ""))),
         trained_on=tuple(f"{SOURCES[key]}: {data[key]}" for key in SOURCES if data.get(key)),
     )
+
+
+def _without_machine(recipe: str, validation: str) -> str:
+    """The recipe without the path of this machine that `deblur train --validation` leaves in it."""
+    folder = Path(validation)
+    return recipe.replace(validation, folder.name) if folder.is_absolute() else recipe

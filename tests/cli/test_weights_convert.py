@@ -140,12 +140,17 @@ def test_push_says_what_is_wrong(
 def test_convert_takes_what_a_training_leaves(deblur: Command, tmp_path: Path) -> None:
     save_picture(tmp_path / "photos/1.png", size=(320, 320))
     (tmp_path / "tiny.toml").write_text(TINY.replace('"."', '"photos"'))
-    trained = deblur("train", "tiny.toml", "--data", ".", "--iterations", "3", "-o", "run")
+    for side in ("blur", "sharp"):
+        save_picture(tmp_path / "pairs" / side / "1.png", size=(64, 64))
+    options = ("--data", ".", "--iterations", "3", "--validation", "pairs")
+    trained = deblur("train", "tiny.toml", *options, "-o", "run")
     assert trained.returncode == 0, trained.stderr
     assert deblur("weights", "convert", "run").returncode == 0
+    assert str(tmp_path) not in (tmp_path / "run.md").read_text("utf-8")
     metadata = metadata_of(tmp_path / "run.safetensors")
     assert metadata["task"] == "motion"
-    assert tomllib.loads(metadata["recipe"])["data"]["sharp"] == "photos"
+    data = tomllib.loads(metadata["recipe"])["data"]
+    assert (data["sharp"], data["validation"]) == ("photos", "pairs")
     assert "photos" in metadata["trained_on"]
     training = json.loads(metadata["training"])
     assert (training["steps"], training["init"]) == (3, None)
