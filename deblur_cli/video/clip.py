@@ -63,6 +63,8 @@ class Clip:
     """When it begins, in seconds, where that is by a clock of the broadcaster."""
     tells_decoding_times: bool = False
     """Whether its timestamps are not those of showing, as in AVI."""
+    may_jump: bool = False
+    """Whether its kind of file allows clocks that jump, as transport streams do."""
 
     @property
     def is_hdr(self) -> bool:
@@ -186,6 +188,7 @@ def probe(path: Path, *, deinterlace: bool = False, hints: Hints | None = None) 
             decoder=name,
             cautions=tuple(_lost_with(frame)),
             epoch=_epoch(container),
+            may_jump=_may_jump(container),
             tells_decoding_times=container.format.name == "avi",
         )
 
@@ -264,10 +267,14 @@ def _lost_with(frame: av.video.frame.VideoFrame) -> Iterator[str]:
             yield f"its {name} metadata are left behind; the picture is kept without them"
 
 
+def _may_jump(container: av.container.InputContainer) -> bool:
+    return bool(container.format.flags & _TIMES_MAY_JUMP)
+
+
 def _epoch(container: av.container.InputContainer) -> Fraction:
     """Transport streams begin at any time, and result files at 0."""
-    has_own_clock = container.format.flags & _TIMES_MAY_JUMP
-    return Fraction(container.start_time or 0, _MICROSECONDS) if has_own_clock else Fraction(0)
+    begins = container.start_time or 0
+    return Fraction(begins, _MICROSECONDS) if _may_jump(container) else Fraction(0)
 
 
 def _end(container: av.container.InputContainer, stream: av.video.stream.VideoStream) -> float:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from deblur_cli.errors import VideoReadError
 from deblur_cli.video.clip import Clip
 from deblur_cli.video.containers import packets_of
-from deblur_cli.video.reader import Entry, Selection
+from deblur_cli.video.reader import Position, Selection
 from deblur_cli.video.sequences import PictureSequence, is_sequence
 
 _MOST_FRAMES_BETWEEN = 1000
@@ -30,12 +30,10 @@ class Timeline:
     shown: Sequence[int]
     keys: Sequence[int]
 
-    def entry(self, place: int) -> Entry | None:
-        """Where decoding begins for the frame of a place; None for the first one."""
-        if place <= 0:
-            return None
-        pts = self.shown[place]
-        return Entry(pts, self.keys[bisect_right(self.keys, pts) - 1])
+    def before(self, place: int) -> Position | None:
+        """Where reading begins with the frame of a place; None for the beginning of the clip."""
+        key = bisect_right(self.keys, self.shown[place]) if place > 0 else 0
+        return Position(self.shown[place - 1], key=self.keys[key - 1]) if key else None
 
     def places(self, selection: Selection, clip: Clip) -> range:
         """Of the clip's frames within the times of a selection."""
@@ -45,8 +43,12 @@ class Timeline:
         return range(bisect_left(self.shown, selection.start, key=clip.seconds), end)
 
 
-def timeline_of(clip: Clip) -> Timeline:
+def timeline_of(clip: Clip, stopped: Callable[[], bool] = lambda: False) -> Timeline:
     """Look through a clip.
+
+    Args:
+        clip: from `probe`.
+        stopped: whether what was seen so far will do, as nobody needs the rest any more.
 
     Raises:
         VideoReadError: nobody can tell where frames begin that need none before.
@@ -58,24 +60,24 @@ def timeline_of(clip: Clip) -> Timeline:
         raise _unknown(clip, "its frames come once")
     if clip.tells_decoding_times:
         raise _unknown(clip, "its file does not tell when frames are shown")
-    timeline = _by_packets(clip)
-    if len(set(timeline.shown)) < len(timeline.shown):
+    timeline = _by_packets(clip, stopped)
+    if any(earlier == later for earlier, later in pairwise(timeline.shown)):
         raise _unknown(clip, "several frames have the same time")
-    if not timeline.keys or timeline.keys[0] != timeline.shown[0]:
-        raise _unknown(clip, "it does not begin with a key frame")
     begins = [bisect_left(timeline.shown, key) for key in timeline.keys]
-    longest = max(end - begin for begin, end in pairwise([*begins, len(timeline.shown)]))
+    longest = max(end - begin for begin, end in pairwise([0, *begins, len(timeline.shown)]))
     if longest > _MOST_FRAMES_BETWEEN:
         raise _unknown(clip, f"its key frames are {longest} frames apart")
     return timeline
 
 
-def _by_packets(clip: Clip) -> Timeline:
+def _by_packets(clip: Clip, stopped: Callable[[], bool]) -> Timeline:
     shown, keys = array("q"), array("q")
     earlier = None
     with clip.open() as container:
         stream = container.streams[clip.index]
         for packet in packets_of(container, stream, note=lambda problem: None):
+            if stopped():
+                break
             if not packet.size or packet.is_discard:
                 continue
             if packet.pts is None:

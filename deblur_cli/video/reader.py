@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import count, islice, repeat
+from itertools import chain, count, dropwhile, islice, repeat
 from typing import TYPE_CHECKING
 
 from deblur_cli.errors import VideoReadError
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 
 _MOST_PROBLEMS = 100
+_MORE = "more of it is damaged, which is not listed"
 FARTHEST_BACK = 1
 """Seconds; a frame that is earlier than the one before by more begins another recording."""
+_SECONDS_BACK = (0, 1, 4, 16)
+"""So much before a frame a key frame is sought, one after the other."""
 
 
 @dataclass(frozen=True)
@@ -46,29 +49,17 @@ class Frame:
 
 @dataclass(frozen=True)
 class Position:
-    """Behind a frame: its timestamp, and the number of the one that follows, if it is known."""
+    """Behind a frame.
+
+    Args:
+        pts: its timestamp.
+        number: of the one that follows, among all frames of the clip; None if nobody has counted.
+        key: timestamp of the key frame by which a decoder gets there; None if nobody knows.
+    """
 
     pts: int
-    number: int | None
-
-    @property
-    def before(self) -> int:
-        """All frames from here on are later."""
-        return self.pts
-
-
-@dataclass(frozen=True)
-class Entry:
-    """At a frame: its timestamp, and that of the key frame by which a decoder gets there."""
-
-    pts: int
-    key: int
-    number = None
-
-    @property
-    def before(self) -> int:
-        """All frames from here on are later."""
-        return self.pts - 1
+    number: int | None = None
+    key: int | None = None
 
 
 @dataclass
@@ -87,14 +78,12 @@ class Reader:
     deinterlace: bool = False
     problems: list[str] = field(default_factory=list)
 
-    def frames(
-        self, start: Position | Entry | None = None, last: int | None = None
-    ) -> Iterator[Frame]:
+    def frames(self, start: Position | None = None, last: int | None = None) -> Iterator[Frame]:
         """The frames that are wanted.
 
         Args:
-            start: where they begin; None for the beginning of the clip. Behind an `Entry` nobody
-                knows numbers, so it is nothing for a selection of each so-manyeth frame.
+            start: where they begin; None for the beginning of the clip. A selection of each
+                so-manyeth frame needs one with a number.
             last: no frame later than this timestamp comes.
 
         Raises:
@@ -102,9 +91,10 @@ class Reader:
         """
         chosen, unit = self.selection, self.clip.time_base
         tick = self.clip.tick
-        latest = None if start is None else start.before
+        latest = None if start is None else start.pts
         counted = 0 if start is None else start.number
-        for number, picture in _numbered(self._decoded_from(start), counted):
+        pictures = self._decoded() if start is None else self._decoded_behind(start)
+        for number, picture in _numbered(pictures, counted):
             pts = self._units(picture.pts, picture)
             if pts is None:
                 pts = 0 if latest is None else latest + tick
@@ -129,57 +119,33 @@ class Reader:
         unit: Fraction = picture.time_base
         return round(stamp * unit / self.clip.time_base)
 
-    def _decoded_from(self, start: Position | Entry | None) -> Iterator[av.video.frame.VideoFrame]:
-        match start:
-            case None:
-                return self._decoded(None)
-            case Position():
-                return self._decoded_behind(start)
-            case Entry():
-                return self._decoded_at(start)
-
-    def _decoded_behind(self, behind: Position) -> Iterator[av.video.frame.VideoFrame]:
-        """From the key frame before; from the beginning where that leads elsewhere."""
+    def _decoded_behind(self, start: Position) -> Iterator[av.video.frame.VideoFrame]:
+        """From a key frame before; from the beginning where seeking does not lead to one."""
         known = list(self.problems)
-        pictures = iter(()) if self.clip.tells_decoding_times else self._decoded(behind.pts)
-        if self._reaches(pictures, behind.pts) is not None:
+        goal = start.pts if start.key is None else start.key
+        for near in self._nears(start, goal):
+            pictures = self._decoded(near)
+            first = next(pictures, None)
             self.problems[:] = known
-            yield from pictures
+            own = None if first is None else self._units(first.pts, first)
+            if own is not None and own <= goal:
+                return self._later(start.pts, chain([first], pictures))
+        if start.number is None:
+            return self._later(start.pts, self._decoded())
+        return islice(self._decoded(), start.number, None)
+
+    def _nears(self, start: Position, goal: int) -> Iterator[int]:
+        """Where to seek a key frame: many files tell when it is decoded, not when it is shown."""
+        if self.clip.tells_decoding_times or (self.clip.may_jump and start.key is None):
             return
-        self.problems[:] = known
-        if behind.number is None:
-            yield from self._later(behind.pts)
-        else:
-            yield from islice(self._decoded(None), behind.number, None)
+        for seconds in _SECONDS_BACK:
+            yield goal - round(seconds / self.clip.time_base)
 
-    def _decoded_at(self, entry: Entry) -> Iterator[av.video.frame.VideoFrame]:
-        """From the key frame; from the beginning where that leads elsewhere."""
+    def _later(
+        self, pts: int, pictures: Iterator[av.video.frame.VideoFrame]
+    ) -> Iterator[av.video.frame.VideoFrame]:
+        """Those later than that; what is wrong with those before does not count."""
         known = list(self.problems)
-        pictures = self._decoded(entry.key)
-        first = self._reaches(pictures, entry.pts)
-        self.problems[:] = known
-        if first is None:
-            yield from self._later(entry.before)
-        else:
-            yield first
-            yield from pictures
-
-    def _reaches(
-        self, pictures: Iterator[av.video.frame.VideoFrame], pts: int
-    ) -> av.video.frame.VideoFrame | None:
-        """The picture of that time, if there is one and no later one before it."""
-        for picture in pictures:
-            own = self._units(picture.pts, picture)
-            if own == pts:
-                return picture
-            if own is None or own > pts:
-                break
-        return None
-
-    def _later(self, pts: int) -> Iterator[av.video.frame.VideoFrame]:
-        """All pictures later than that; what is wrong with those before does not count."""
-        known = list(self.problems)
-        pictures = self._decoded(None)
         for picture in pictures:
             own = self._units(picture.pts, picture)
             if own is None or own > pts:
@@ -187,7 +153,8 @@ class Reader:
                 yield picture
                 yield from pictures
 
-    def _decoded(self, near: int | None) -> Iterator[av.video.frame.VideoFrame]:
+    def _decoded(self, near: int | None = None) -> Iterator[av.video.frame.VideoFrame]:
+        """From the beginning, or from the key frame where seeking leads."""
         av = library()
         with self.clip.open() as container:
             stream = container.streams[self.clip.index]
@@ -195,17 +162,20 @@ class Reader:
             if near is not None:
                 with suppress(av.FFmpegError):
                     container.seek(near, stream=stream)
-            pictures = self._pictures(container, stream)
+            packets = self._packets(container, stream)
+            if near is not None:
+                packets = dropwhile(lambda packet: not packet.is_keyframe, packets)
+            pictures = self._pictures(packets, stream)
             if self.clip.tells_decoding_times:
                 pictures = _shown_as_decoded(pictures)
             yield from deinterlaced(pictures, stream) if self.deinterlace else pictures
 
     def _pictures(
-        self, container: av.container.InputContainer, stream: av.video.stream.VideoStream
+        self, packets: Iterator[av.packet.Packet], stream: av.video.stream.VideoStream
     ) -> Iterator[av.video.frame.VideoFrame]:
         av = library()
         decoder = decoder_of(stream, self.clip.decoder)
-        for packet in self._packets(container, stream):
+        for packet in packets:
             try:
                 pictures = decoder.decode(packet)
             except av.FFmpegError as error:
@@ -247,10 +217,14 @@ class Reader:
             )
 
     def _note(self, problem: str) -> None:
-        if len(self.problems) == _MOST_PROBLEMS:
-            self.problems.append("more of it is damaged, which is not listed")
-        elif len(self.problems) < _MOST_PROBLEMS and problem not in self.problems:
-            self.problems.append(problem)
+        self.problems[:] = listed([*self.problems, problem])
+
+
+def listed(problems: Iterable[str]) -> list[str]:
+    """Each once, as many as somebody may read, and whether there are more."""
+    once = dict.fromkeys(problems)
+    told = [problem for problem in once if problem != _MORE][:_MOST_PROBLEMS]
+    return told if len(told) == len(once) else [*told, _MORE]
 
 
 def _numbered(

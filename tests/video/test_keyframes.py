@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deblur_cli.errors import VideoReadError
 from deblur_cli.video import keyframes
+from deblur_cli.video import reader as reader_module
 from deblur_cli.video.clip import Hints, probe
 from deblur_cli.video.containers import STREAM
 from deblur_cli.video.keyframes import timeline_of
-from deblur_cli.video.reader import Entry, Reader, Selection
+from deblur_cli.video.reader import Position, Reader, Selection
 from tests.shared import shared_file
 from tests.video.clips import Recipe, streams_of, write_clip, write_pictures
 
@@ -52,12 +55,12 @@ def _assert_same_in_pieces(path: Path, least: int = 2) -> None:
     clip = probe(path)
     timeline = timeline_of(clip)
     whole = _samples(Reader(clip))
-    assert [pts for pts, _, _ in whole] == list(timeline.shown)
-    begins = [timeline.shown.index(key) for key in timeline.keys]
+    assert {pts for pts, _, _ in whole} <= set(timeline.shown)
+    begins = sorted({0, *(timeline.shown.index(key) for key in timeline.keys)})
     assert len(begins) >= least
     pieces = [
-        _samples(Reader(clip), timeline.entry(begin), timeline.shown[end - 1])
-        for begin, end in zip(begins, [*begins[1:], len(whole)], strict=True)
+        _samples(Reader(clip), timeline.before(begin), timeline.shown[end - 1])
+        for begin, end in zip(begins, [*begins[1:], len(timeline.shown)], strict=True)
     ]
     assert [frame for piece in pieces for frame in piece] == whole
 
@@ -78,21 +81,56 @@ def test_frames_before_the_first_key_frame_of_a_piece_are_read_by_the_one_before
 ) -> None:
     clip = probe(write_clip(tmp_path / "in.mp4", KINDS["open"][1]))
     timeline = timeline_of(clip)
-    key = timeline.shown.index(timeline.keys[1])
-    assert timeline.entry(key) == Entry(timeline.keys[1], timeline.keys[1])
-    assert timeline.entry(key - 1) == Entry(timeline.shown[key - 1], timeline.keys[0])
-    assert timeline.entry(0) is None
-    assert timeline.entry(-3) is None
+    shown, keys = timeline.shown, timeline.keys
+    place = shown.index(keys[1])
+    assert timeline.before(place) == Position(shown[place - 1], key=keys[1])
+    assert timeline.before(place - 1) == Position(shown[place - 2], key=keys[0])
+    assert timeline.before(0) is None
+    assert timeline.before(-3) is None
 
 
-def test_entry_that_is_not_found_is_reached_from_the_beginning(tmp_path: Path) -> None:
+def test_key_frame_that_is_not_found_is_made_up_for_by_one_before(tmp_path: Path) -> None:
     clip = probe(write_clip(tmp_path / "in.mp4", KINDS["closed"][1]))
     shown = timeline_of(clip).shown
-    nowhere = Entry(shown[20] + 1, shown[30])
-    assert [frame.pts for frame in Reader(clip).frames(nowhere)] == list(shown[21:])
+    for key in (shown[20] + 1, shown[5], shown[0] - 1):
+        start = Position(shown[20], key=key)
+        assert [frame.pts for frame in Reader(clip).frames(start)] == list(shown[21:])
 
 
-def test_damage_before_an_entry_is_told_by_nobody_else(tmp_path: Path) -> None:
+def test_clip_that_begins_between_key_frames(tmp_path: Path) -> None:
+    """As broadcasts are recorded: what comes before the first key frame is lost, and only that."""
+    source = write_clip(tmp_path / "in.ts", KINDS["transport stream"][1])
+    shown = timeline_of(probe(source)).shown
+    source.write_bytes(source.read_bytes()[188 * 30 :])
+    timeline = timeline_of(probe(source))
+    assert shown[0] < timeline.shown[0] < timeline.keys[0]
+    assert timeline.before(1) is None
+    _assert_same_in_pieces(source)
+
+
+def test_pieces_of_transport_streams_are_not_read_from_the_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their files are searched by the times of decoding, which lead behind the key frame."""
+    recipe = Recipe(80, rate=Fraction(5), options={"g": "10", "bf": "3"})
+    clip = probe(write_clip(tmp_path / "in.ts", recipe))
+    timeline = timeline_of(clip)
+    read = []
+    original = reader_module.packets_of
+
+    def counted(*arguments: Any) -> Iterator[Any]:
+        for packet in original(*arguments):
+            read.append(packet)
+            yield packet
+
+    monkeypatch.setattr(reader_module, "packets_of", counted)
+    last = timeline.shown.index(timeline.keys[-1])
+    frames = list(Reader(clip).frames(timeline.before(last)))
+    assert [frame.pts for frame in frames] == list(timeline.shown[last:])
+    assert len(read) < 40
+
+
+def test_damage_before_a_piece_is_told_by_nobody_else(tmp_path: Path) -> None:
     recipe = Recipe(frames=40, options={"g": "20", "bf": "0", "crf": "10"})
     source = write_clip(tmp_path / "in.mkv", recipe)
     packet = streams_of(source)[0].data[5]
@@ -102,10 +140,16 @@ def test_damage_before_an_entry_is_told_by_nobody_else(tmp_path: Path) -> None:
     problems = []
     for begin, end in ((0, 20), (12, 20), (20, 40)):
         reader = Reader(clip)
-        frames = list(reader.frames(timeline.entry(begin), timeline.shown[end - 1]))
+        frames = list(reader.frames(timeline.before(begin), timeline.shown[end - 1]))
         assert frames[-1].pts == timeline.shown[end - 1]
         problems.append(bool(reader.problems))
     assert problems == [True, False, False]
+
+
+def test_look_ends_when_nobody_needs_it_any_more(tmp_path: Path) -> None:
+    clip = probe(write_clip(tmp_path / "in.mp4", Recipe(30)))
+    answers = iter([False] * 5)
+    assert len(timeline_of(clip, lambda: next(answers, True)).shown) == 5
 
 
 def test_pictures_of_a_sequence_need_no_look(tmp_path: Path) -> None:
@@ -113,7 +157,7 @@ def test_pictures_of_a_sequence_need_no_look(tmp_path: Path) -> None:
     clip = probe(pattern, hints=Hints(rate=Fraction(24)))
     timeline = timeline_of(clip)
     assert list(timeline.shown) == [frame.pts for frame in Reader(clip).frames()]
-    assert [frame.pts for frame in Reader(clip).frames(timeline.entry(2), 3)] == [2, 3]
+    assert [frame.pts for frame in Reader(clip).frames(timeline.before(2), 3)] == [2, 3]
 
 
 @pytest.mark.parametrize(

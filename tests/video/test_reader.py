@@ -83,6 +83,16 @@ def test_position_that_is_not_found_is_reached_by_counting(clip: Path) -> None:
     assert [frame.number for frame in reader.frames(nowhere)] == everything[21:]
 
 
+def test_reading_goes_on_in_the_first_of_two_recordings_of_the_same_times(tmp_path: Path) -> None:
+    source = write_clip(tmp_path / "in.ts", Recipe(60, options={"g": "8"}))
+    once = list(_reader(source).frames())
+    source.write_bytes(2 * source.read_bytes())
+    reader = _reader(source)
+    rest = list(reader.frames(Position(once[55].pts, 56)))
+    assert [frame.pts for frame in rest] == [frame.pts for frame in once[56:]]
+    assert any("clock jumps back" in problem for problem in reader.problems)
+
+
 @pytest.mark.parametrize(
     ("selection", "numbers"),
     [

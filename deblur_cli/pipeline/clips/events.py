@@ -40,9 +40,15 @@ class ClipStarted:
 class Shares:
     """Seconds that each stage has worked; they overlap."""
 
-    decode: float
-    network: float
-    encode: float
+    decode: float = 0.0
+    network: float = 0.0
+    encode: float = 0.0
+
+    def __add__(self, other: Shares) -> Shares:
+        """Of work that was done here and there."""
+        return Shares(
+            self.decode + other.decode, self.network + other.network, self.encode + other.encode
+        )
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from deblur_cli.errors import VideoWriteError
@@ -34,13 +35,19 @@ def finish(
         Warnings.
 
     Raises:
-        VideoReadError: there is no segment.
+        VideoReadError: there is no segment, or the input has changed.
         VideoWriteError: the result cannot be written.
     """
     job, clip = plan.job, plan.clip
     segments = work.segments()
     if not segments:
         raise plan.nothing_read()
+    begin_anew = f"remove {work.path} to begin anew"
+    for (_, earlier), (_, later) in pairwise(segments):
+        if later.pts[0] <= earlier.pts[-1]:
+            raise VideoWriteError(
+                "some of its frames were made twice", path=job.target, remedy=begin_anew
+            )
     assembly = Assembly(
         clip,
         plan.container,
@@ -56,9 +63,10 @@ def finish(
         made = work.result(job.target)
         with _named_after(job.target):
             index = assembly.write(made)
-        with _named_after(job.target, f"remove {work.path} to begin anew, or change --codec"):
+        with _named_after(job.target, f"{begin_anew}, or change --codec"):
             verify(made, index, len(shown), seconds)
         warnings = assembly.lost_metadata(made)
+        job.require_unchanged(fingerprint)
         begun = ledger.begin(job.source_file, fingerprint, job.target_file, settings)
         work.hand_over(job.target)
         ledger.finish(begun, job.target_file)

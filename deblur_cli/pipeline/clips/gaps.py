@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from deblur_cli.pipeline.clips.sharp import AHEAD, CONTEXT
 from deblur_cli.video.keyframes import Timeline
-from deblur_cli.video.reader import Entry, Position
+from deblur_cli.video.reader import Position
 from deblur_cli.video.segments import Segment
 
 
@@ -36,7 +36,7 @@ class Part:
     """
 
     gap: Gap
-    start: Position | Entry | None
+    start: Position | None
     last: int | None
 
 
@@ -63,26 +63,34 @@ def gaps(segments: Sequence[Segment]) -> Iterator[Gap]:
     yield Gap(after)
 
 
-def part_of(gap: Gap, segments: Sequence[Segment], reach: Reach, every: int) -> Part:
-    """A gap as one part, in a clip of which no more is known than its segments.
+def whole_gaps(segments: Sequence[Segment], reach: Reach, every: int) -> Iterator[Part]:
+    """Each gap as one part, in a clip of which no more is known than its segments.
 
     Args:
-        gap: between them.
         segments: in order.
         reach: of what is to be read besides.
         every: how many frames of the clip come for one that is wanted.
     """
     shown = [pts for segment in segments for pts in segment.pts]
-    place = 0 if gap.after is None else bisect_right(shown, gap.after)
-    start = None
-    if place > reach.before:
-        number = _number_behind(gap.after, segments)
-        counted = None if number is None else number - reach.before * every
-        start = Position(shown[place - 1 - reach.before], counted)
-    last = gap.last
-    if last is not None:
-        last = shown[place : place + reach.ahead][-1] if reach.ahead else last
-    return Part(gap, start, last)
+    firsts = [segment.pts[0] for segment in segments]
+    for gap in gaps(segments):
+        place = 0 if gap.after is None else bisect_right(shown, gap.after)
+        start = None
+        if place > reach.before:
+            behind = shown[place - 1 - reach.before]
+            segment = segments[bisect_right(firsts, behind) - 1]
+            start = Position(behind, _number_behind(behind, segment, every))
+        last = gap.last
+        if last is not None and reach.ahead:
+            last = shown[place : place + reach.ahead][-1]
+        yield Part(gap, start, last)
+
+
+def _number_behind(pts: int, segment: Segment, every: int) -> int | None:
+    """The number of the frame that follows one of a segment, if its frames were counted."""
+    if segment.next_number is None:
+        return None
+    return segment.next_number - every * (len(segment.pts) - 1 - segment.pts.index(pts))
 
 
 def parts_of(
@@ -108,12 +116,7 @@ def parts_of(
         behind = min(behind, end)
         yield Part(
             Gap(shown[begin - 1] if begin else None, shown[behind - 1]),
-            timeline.entry(begin - reach.before),
+            timeline.before(begin - reach.before),
             shown[min(behind + reach.ahead, len(shown)) - 1],
         )
         begin = behind
-
-
-def _number_behind(pts: int | None, segments: Sequence[Segment]) -> int | None:
-    ending = (segment for segment in segments if segment.pts[-1] == pts)
-    return next((segment.next_number for segment in ending), None)

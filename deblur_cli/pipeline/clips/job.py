@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deblur_cli.errors import UsageError
+from deblur_cli.errors import UsageError, VideoReadError
 from deblur_cli.pipeline.clips.pictures import size_of
 from deblur_cli.pipeline.ledger.records import Fingerprint
 from deblur_cli.pipeline.paths import identity, place
@@ -99,6 +99,20 @@ class ClipJob:
         if self.source == STREAM:
             return Fingerprint(0, time.time_ns())
         return Fingerprint.of(self.source_file)
+
+    def require_unchanged(self, seen: Fingerprint) -> None:
+        """Make sure that the input is the version whose fingerprint this is.
+
+        Raises:
+            VideoReadError: it is another one.
+            ImageReadError: it cannot be seen any more.
+        """
+        if self.source != STREAM and self.fingerprint != seen:
+            raise VideoReadError(
+                "it has changed meanwhile",
+                path=self.source,
+                remedy="the same command begins anew",
+            )
 
     @property
     def pictures(self) -> str:

@@ -10,11 +10,11 @@ from dataclasses import asdict
 
 from deblur_cli.errors import UsageError, VideoWriteError
 from deblur_cli.pipeline.clips.events import ClipAlreadyDone, ClipEvent, ClipRestored
-from deblur_cli.pipeline.clips.filling import Filling
 from deblur_cli.pipeline.clips.finish import finish
 from deblur_cli.pipeline.clips.job import ClipJob
 from deblur_cli.pipeline.clips.pictures import refuse_other_pictures, size_of
 from deblur_cli.pipeline.clips.plan import ClipPlan
+from deblur_cli.pipeline.clips.restorers import Restorer
 from deblur_cli.pipeline.clips.work import WorkFolder
 from deblur_cli.pipeline.ledger.ledger import Ledger, settings_hash
 from deblur_cli.pipeline.ledger.records import Fingerprint
@@ -29,18 +29,18 @@ class ClipRestoration:
 
     Args:
         job: what is wanted; `check` has passed.
-        filling: who restores its frames.
+        restorer: who restores its frames.
 
     Raises:
         VideoReadError, UsageError: as `ClipJob.check`.
     """
 
-    def __init__(self, job: ClipJob, filling: Filling) -> None:
+    def __init__(self, job: ClipJob, restorer: Restorer) -> None:
         self._job = job
         self._plan = ClipPlan.of(job)
         self._clip, self._encoding = self._plan.clip, self._plan.encoding
-        self._filling = filling
-        self._settings = self._plan.settings(filling.settings)
+        self._restorer = restorer
+        self._settings = self._plan.settings(restorer.settings)
         self._started = time.perf_counter()
 
     def run(self, stop: threading.Event) -> Iterator[ClipEvent]:
@@ -80,7 +80,7 @@ class ClipRestoration:
         job = self._job
         recorder = RawRecorder(self._clip, self._encoding)
         yield self._plan.started(None, 0)
-        outcome = yield from self._filling.send(self._plan, recorder, stop)
+        outcome = yield from self._restorer.send(self._plan, recorder, stop)
         if stop.is_set():
             return
         if not recorder.frames:
@@ -119,7 +119,7 @@ class ClipRestoration:
         job = self._job
         done = sum(len(segment.pts) for _, segment in work.segments())
         yield self._plan.started(work.path, done)
-        outcome = yield from self._filling.fill(self._plan, work, stop)
+        outcome = yield from self._restorer.fill(self._plan, work, stop)
         if stop.is_set():
             return
         warnings = finish(self._plan, work, ledger, fingerprint, settings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -23,9 +23,9 @@ from deblur_cli.errors import (
     VideoWriteError,
 )
 from deblur_cli.pipeline.clips.events import ClipDeviceLost, Shares
-from deblur_cli.pipeline.clips.filling import Course, InOrder, Outcome, Tally, Told
 from deblur_cli.pipeline.clips.gaps import Part, Reach, gaps, parts_of
 from deblur_cli.pipeline.clips.plan import ClipPlan
+from deblur_cli.pipeline.clips.restorers import Course, InOrder, Outcome, Tally, Told
 from deblur_cli.pipeline.clips.work import WorkFolder, frames_per_segment
 from deblur_cli.pipeline.cluster.crew import LOSSES, Crew, Done, Loss, Task
 from deblur_cli.pipeline.cluster.stream import ClusterDeblurrer
@@ -33,6 +33,7 @@ from deblur_cli.pipeline.cluster.worker import Blind, PartAnswer, PartMade, Unma
 from deblur_cli.pipeline.ledger.records import Fingerprint
 from deblur_cli.video.keyframes import timeline_of
 from deblur_cli.video.raw_output import RawRecorder
+from deblur_cli.video.reader import listed
 from deblur_cli.video.segments import Segment
 
 _PARTS_FOR_EACH = 8
@@ -72,8 +73,11 @@ class PartTask(Task):
 
     def checked(self, answer: PartAnswer) -> PartAnswer:
         """The answer, unless the worker and this process see different things on the drive."""
-        if isinstance(answer, Blind) and self.plan.job.fingerprint != self.seen:
-            return Unmade(VideoReadError("it has changed meanwhile", path=self.plan.job.source))
+        if isinstance(answer, Blind):
+            try:
+                self.plan.job.require_unchanged(self.seen)
+            except DeblurError as error:
+                return Unmade(error)
         if isinstance(answer, PartMade):
             missing = (record for record in answer.records if not record.exists())
             return next(map(Blind, missing), answer)
@@ -97,32 +101,34 @@ class ByParts:
         self.warnings = first.warnings
 
     def fill(self, plan: ClipPlan, work: WorkFolder, stop: threading.Event) -> Course:
-        """As `Filling.fill`."""
+        """As `Restorer.fill`."""
         segments = [segment for _, segment in work.segments()]
         try:
-            parts = self._parts(plan, segments)
+            parts = self._parts(plan, segments, stop)
         except VideoReadError as error:
             self._tell(f"frames go to workers one by one: {error}")
             return (yield from self._in_order.fill(plan, work, stop))
         tally = Tally(plan.frames)
         tally.add(segments)
-        return (yield from _Filling(self._crew, plan, work, parts, tally).run(stop))
+        return (yield from _Dealing(self._crew, plan, work, parts, tally).run(stop))
 
     def send(self, plan: ClipPlan, recorder: RawRecorder, stop: threading.Event) -> Course:
-        """As `Filling.send`: frames that are wanted in their order are dealt out one by one."""
+        """As `Restorer.send`: frames that are wanted in their order are dealt out one by one."""
         return self._in_order.send(plan, recorder, stop)
 
     @property
     def _in_order(self) -> InOrder:
         return InOrder(ClusterDeblurrer(self._crew))
 
-    def _parts(self, plan: ClipPlan, segments: Sequence[Segment]) -> list[Part]:
+    def _parts(
+        self, plan: ClipPlan, segments: Sequence[Segment], stop: threading.Event
+    ) -> list[Part]:
         """What is not restored yet; raises `VideoReadError` if the clip cannot be cut."""
         job, clip = plan.job, plan.clip
         if job.deinterlace or job.selection.every > 1:
             option = "--deinterlace" if job.deinterlace else "--every"
             raise VideoReadError(f"{option} needs the frames before", path=job.source)
-        timeline = timeline_of(clip)
+        timeline = timeline_of(clip, stop.is_set)
         wanted = timeline.places(job.selection, clip)
         shortest = frames_per_segment(clip.width, clip.height)
         share = len(wanted) // (_PARTS_FOR_EACH * self._crew.places)
@@ -135,8 +141,8 @@ class ByParts:
         ]
 
 
-class _Filling:
-    """The parts of one clip, on their way."""
+class _Dealing:
+    """Gives the parts of one clip to workers, and hears what becomes of them."""
 
     def __init__(
         self,
@@ -152,12 +158,14 @@ class _Filling:
         seen = plan.job.fingerprint
         self._tasks = deque(PartTask(plan, seen, work, part) for part in parts)
         self._counted = set(work.records())
+        self._looks_again = 0.0
         self._made: list[PartMade] = []
+        self._shares = Shares()
         self._error: DeblurError | None = None
         self._poison: RestoreError | None = None
 
     def run(self, stop: threading.Event) -> Course:
-        """As `Filling.fill`."""
+        """As `Restorer.fill`."""
         self._crew.hands = 1
         is_halted = False
         while True:
@@ -174,14 +182,14 @@ class _Filling:
                 raise DeviceError("no worker is left", remedy="the same command resumes")
             for news in self._crew.news():
                 yield from self._told(news)
-            self._count()
-            yield self._tally.progress(0, 0, 0, self._shares)
+            self._look()
+            yield self._tally.progress(self._shares)
         if (error := self._error or self._poison) is not None and not stop.is_set():
             raise error
         self._await_records()
         told = [segment.problems for _, segment in self._work.segments()]
         told += [made.problems for made in self._made]
-        return Outcome(list(dict.fromkeys(chain.from_iterable(told))), self._shares)
+        return Outcome(listed(chain.from_iterable(told)), self._shares)
 
     def _deal(self) -> None:
         self._crew.retry()
@@ -197,23 +205,23 @@ class _Filling:
             self._error = self._error or news.answer.error
         else:
             self._made.append(news.answer)
+            self._shares += news.answer.shares
+            self._count(news.answer.records)
             yield from self._tally.warnings(news.task.seconds, news.answer.warnings)
 
-    def _count(self) -> None:
-        """Count the segments that have come since the last time."""
-        for record in set(self._work.records()) - self._counted:
+    def _look(self) -> None:
+        """Count the segments of parts that are in hand, in a hundredth of the time at most."""
+        began = time.monotonic()
+        if began >= self._looks_again:
+            self._count(self._work.records())
+            now = time.monotonic()
+            self._looks_again = now + 100 * (now - began)
+
+    def _count(self, records: Iterable[Path]) -> None:
+        for record in set(records) - self._counted:
             if (segment := self._work.read(record)) is not None:
                 self._tally.add([segment])
                 self._counted.add(record)
-
-    @property
-    def _shares(self) -> Shares:
-        all_shares = [made.shares for made in self._made]
-        return Shares(
-            sum(each.decode for each in all_shares),
-            sum(each.network for each in all_shares),
-            sum(each.encode for each in all_shares),
-        )
 
     def _await_records(self) -> None:
         """A network drive may show what is in a folder a while after it shows the file by name."""

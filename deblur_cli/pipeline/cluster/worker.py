@@ -20,9 +20,9 @@ from deblur_cli.imaging.atomic import adopt
 from deblur_cli.imaging.photo import Image
 from deblur_cli.imaging.write import new_draft
 from deblur_cli.pipeline.clips.events import Shares
-from deblur_cli.pipeline.clips.filling import passage_of, reader_of
 from deblur_cli.pipeline.clips.gaps import Part
 from deblur_cli.pipeline.clips.plan import ClipPlan
+from deblur_cli.pipeline.clips.restorers import passage_of, reader_of
 from deblur_cli.pipeline.clips.work import Recorder, WorkFolder
 from deblur_cli.pipeline.events import LeftSharp, Restored
 from deblur_cli.pipeline.ledger.records import Fingerprint

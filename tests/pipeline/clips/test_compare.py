@@ -12,9 +12,9 @@ import pytest
 from deblur_cli.errors import UsageError, VideoWriteError
 from deblur_cli.pipeline.clips.compare import Comparison
 from deblur_cli.pipeline.clips.events import ClipAlreadyDone, ClipCompared
-from deblur_cli.pipeline.clips.filling import InOrder
 from deblur_cli.pipeline.clips.job import STREAM, ClipJob, Hints, Selection, Wish
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
+from deblur_cli.pipeline.clips.restorers import InOrder
 from tests.pipeline.fakes import FakeDeblurrer
 from tests.video.clips import Recipe, decoded, first_frame, streams_of, times_shown, write_clip
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deblur_cli.errors import VideoWriteError
+from deblur_cli.errors import VideoReadError, VideoWriteError
 from deblur_cli.pipeline.clips import finish
-from deblur_cli.pipeline.clips.filling import InOrder
 from deblur_cli.pipeline.clips.job import ClipJob, Wish
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
+from deblur_cli.pipeline.clips.restorers import InOrder
+from deblur_cli.pipeline.clips.work import WorkFolder
 from deblur_cli.video.assembly import Assembly
+from deblur_cli.video.segments import Segment
 from tests.pipeline.fakes import FakeDeblurrer
-from tests.video.clips import Recipe, write_clip
+from tests.video.clips import Recipe, streams_of, write_clip
 
 
 @pytest.fixture
@@ -52,6 +55,44 @@ def test_damaged_result_gets_no_name(job: ClipJob, monkeypatch: pytest.MonkeyPat
     assert not job.target.exists()
     _run(job)
     assert job.target.exists()
+
+
+def test_input_that_has_changed_meanwhile_gives_no_result(
+    job: ClipJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other streams are copied from it at last, and would be those of another recording."""
+    write = Assembly.write
+
+    def change(self: Assembly, path: Path) -> int:
+        write_clip(job.source, Recipe(24, sounds=1))
+        return write(self, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Assembly, "write", change)
+        with pytest.raises(VideoReadError, match=r"in\.mp4: it has changed meanwhile"):
+            _run(job)
+    assert not job.target.exists()
+    _run(job)
+    assert [stream.kind for stream in streams_of(job.target)] == ["video", "audio"]
+
+
+def test_frames_that_were_made_twice_are_not_in_the_result_twice(
+    job: ClipJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a worker that lives on although another process was told that it is gone."""
+    segments = WorkFolder.segments
+
+    def overlapping(self: WorkFolder) -> list[tuple[Path, Segment]]:
+        return [
+            made
+            for path, segment in segments(self)
+            for made in ((path, segment), (path, replace(segment, after=segment.pts[0])))
+        ]
+
+    monkeypatch.setattr(WorkFolder, "segments", overlapping)
+    with pytest.raises(VideoWriteError, match="made twice"):
+        _run(job)
+    assert not job.target.exists()
 
 
 def test_full_disk_is_told_from_streams_that_do_not_fit(

@@ -7,9 +7,9 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deblur_cli.pipeline.clips.gaps import Gap, Part, Reach, gaps, part_of, parts_of
+from deblur_cli.pipeline.clips.gaps import Gap, Part, Reach, gaps, parts_of, whole_gaps
 from deblur_cli.video.keyframes import Timeline
-from deblur_cli.video.reader import Entry, Position
+from deblur_cli.video.reader import Position
 from deblur_cli.video.segments import Segment
 
 NONE = Reach(0, 0)
@@ -21,7 +21,7 @@ def _segment(after: int | None, *pts: int, number: int | None = None) -> Segment
 
 def test_everything_is_missing_at_first() -> None:
     assert list(gaps([])) == [Gap()]
-    assert part_of(Gap(), [], NONE, 1) == Part(Gap(), None, None)
+    assert list(whole_gaps([], NONE, 1)) == [Part(Gap(), None, None)]
 
 
 def test_missing_are_the_frames_between_segments_and_behind_the_last() -> None:
@@ -37,23 +37,28 @@ def test_gap_holds_what_is_later_than_its_beginning_up_to_its_end() -> None:
 
 def test_part_begins_behind_the_segment_before() -> None:
     segments = [_segment(None, 0, 1, 2, number=3), _segment(5, 6, 7, number=8)]
-    between, behind = gaps(segments)
-    assert part_of(between, segments, NONE, 1) == Part(between, Position(2, 3), 5)
-    assert part_of(behind, segments, NONE, 1) == Part(behind, Position(7, 8), None)
+    assert list(whole_gaps(segments, NONE, 1)) == [
+        Part(Gap(2, 5), Position(2, 3), 5),
+        Part(Gap(7, None), Position(7, 8), None),
+    ]
 
 
 def test_part_is_read_with_the_frames_around_it() -> None:
     segments = [_segment(None, 0, 2, 4, 6, number=8), _segment(12, 14, 16, 18, number=20)]
     between, behind = gaps(segments)
-    assert part_of(between, segments, Reach(2, 2), 2) == Part(between, Position(2, 4), 16)
-    assert part_of(between, segments, Reach(9, 9), 2) == Part(between, None, 18)
-    assert part_of(behind, segments, Reach(1, 2), 2) == Part(behind, Position(16, 18), None)
+    assert list(whole_gaps(segments, Reach(2, 2), 2)) == [
+        Part(between, Position(2, 4), 16),
+        Part(behind, Position(14, 16), None),
+    ]
+    assert list(whole_gaps(segments, Reach(5, 9), 2)) == [
+        Part(between, None, 18),
+        Part(behind, Position(2, 4), None),
+    ]
 
 
 def test_segments_of_which_nobody_counted_the_frames_before() -> None:
-    segments = [_segment(None, 0, 1)]
-    (behind,) = gaps(segments)
-    assert part_of(behind, segments, NONE, 1).start == Position(1, None)
+    (part,) = whole_gaps([_segment(None, 0, 1)], NONE, 1)
+    assert part.start == Position(1, None)
 
 
 def test_parts_begin_with_key_frames_and_are_not_too_short() -> None:
@@ -65,14 +70,17 @@ def test_parts_begin_with_key_frames_and_are_not_too_short() -> None:
         Gap(110, 170),
         Gap(170, 190),
     ]
-    assert [part.start for part in parts] == [None, Entry(60, 60), Entry(120, 120), Entry(180, 180)]
+    assert [part.start for part in parts] == [
+        None,
+        *(Position(key - 10, key=key) for key in (60, 120, 180)),
+    ]
     assert [part.last for part in parts] == [50, 110, 170, 190]
 
 
 def test_part_within_a_gap_is_entered_by_the_key_frame_before() -> None:
     timeline = Timeline(range(20), [0, 10])
     (part,) = parts_of(Gap(11, 15), timeline, range(20), Reach(4, 2), 5)
-    assert part == Part(Gap(11, 15), Entry(8, 0), 17)
+    assert part == Part(Gap(11, 15), Position(7, key=0), 17)
 
 
 def test_parts_of_a_selection() -> None:
@@ -85,8 +93,7 @@ def test_parts_of_a_selection() -> None:
 @st.composite
 def _timelines(draw: st.DrawFn) -> Timeline:
     shown = sorted(draw(st.sets(st.integers(-50, 500), min_size=1, max_size=80)))
-    keys = draw(st.sets(st.sampled_from(shown)))
-    return Timeline(shown, sorted({shown[0], *keys}))
+    return Timeline(shown, sorted(draw(st.sets(st.sampled_from(shown)))))
 
 
 @given(
@@ -110,11 +117,14 @@ def test_each_frame_that_is_wanted_is_in_one_part_and_read_for_it(
     assert all(len(part) >= shortest for part in held[:-1])
     assert all(part.gap.last == later.gap.after for part, later in pairwise(parts))
     for part, frames in zip(parts, held, strict=True):
-        begin = shown[0] if part.start is None else part.start.pts
-        assert isinstance(part.start, Entry | None)
-        assert part.start is None or part.start.key in timeline.keys
-        assert part.start is None or part.start.key <= begin
+        begin = 0 if part.start is None else shown.index(part.start.pts) + 1
         assert part.last is not None
         place, end = shown.index(frames[0]), shown.index(frames[-1])
-        assert begin == shown[max(0, place - reach.before)]
+        if part.start is None:
+            first = max(0, place - reach.before)
+            assert first == 0 or not any(key <= shown[first] for key in timeline.keys)
+        else:
+            assert part.start.key in timeline.keys
+            assert part.start.key <= shown[begin]
+            assert begin == place - reach.before
         assert part.last == shown[min(end + reach.ahead, len(shown) - 1)]

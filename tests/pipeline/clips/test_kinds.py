@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from deblur_cli.pipeline.clips.events import ClipRestored, ClipStarted
-from deblur_cli.pipeline.clips.filling import InOrder
 from deblur_cli.pipeline.clips.job import ClipJob, Selection, Wish
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
+from deblur_cli.pipeline.clips.restorers import InOrder
 from deblur_cli.video.clip import decoder_of, probe
 from tests.pipeline.fakes import FakeDeblurrer
 from tests.shared import shared_file

@@ -15,9 +15,9 @@ import pytest
 from deblur_cli.errors import UsageError, VideoReadError, VideoWriteError
 from deblur_cli.pipeline.clips import pictures, work
 from deblur_cli.pipeline.clips.events import ClipAlreadyDone, ClipRestored, ClipStarted
-from deblur_cli.pipeline.clips.filling import InOrder
 from deblur_cli.pipeline.clips.job import ClipJob, Hints, Selection, Wish
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
+from deblur_cli.pipeline.clips.restorers import InOrder
 from deblur_cli.video.clip import probe
 from deblur_cli.video.reader import Reader
 from deblur_cli.video.sequences import PictureSequence

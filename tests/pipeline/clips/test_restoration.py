@@ -22,9 +22,9 @@ from deblur_cli.pipeline.clips.events import (
     ClipRestored,
     ClipStarted,
 )
-from deblur_cli.pipeline.clips.filling import InOrder
 from deblur_cli.pipeline.clips.job import ClipJob, Selection, Wish
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
+from deblur_cli.pipeline.clips.restorers import InOrder
 from deblur_cli.pipeline.clips.work import WorkFolder
 from deblur_cli.video.colour import to_rgb
 from deblur_cli.video.reader import Reader

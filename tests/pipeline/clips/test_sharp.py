@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from deblur_cli.pipeline.clips import work
 from deblur_cli.pipeline.clips.events import ClipProgress, ClipRestored
-from deblur_cli.pipeline.clips.filling import InOrder
 from deblur_cli.pipeline.clips.job import ClipJob, Selection, Wish
 from deblur_cli.pipeline.clips.plan import ClipPlan
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
+from deblur_cli.pipeline.clips.restorers import InOrder
 from deblur_cli.pipeline.clips.sharp import CONTEXT, NEIGHBOURS, RAMP, Look, looks, shares
 from tests.pipeline.fakes import FakeDeblurrer
 from tests.video.clips import CUT, decoded, write_blurred

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,12 +21,15 @@ from deblur_cli.pipeline.clips.events import (
     ClipStarted,
     ClipWarned,
 )
-from deblur_cli.pipeline.clips.filling import Filling, InOrder
 from deblur_cli.pipeline.clips.gaps import Part
 from deblur_cli.pipeline.clips.job import ClipJob, Selection, Wish
 from deblur_cli.pipeline.clips.restoration import ClipRestoration
+from deblur_cli.pipeline.clips.restorers import InOrder, Restorer
+from deblur_cli.pipeline.clips.work import WorkFolder
+from deblur_cli.pipeline.cluster import parts
 from deblur_cli.pipeline.cluster.crew import Crew
 from deblur_cli.pipeline.cluster.parts import ByParts
+from deblur_cli.video import reader
 from tests.pipeline.cluster.posts import Answering, DiedError, FakeCluster, Post
 from tests.pipeline.fakes import FakeDeblurrer, FakeRestoration, Picture
 from tests.video.clips import Recipe, decoded, streams_of, write_blurred, write_clip, write_pictures
@@ -73,9 +77,9 @@ def _by_parts(cluster: FakeCluster, told: list[str] | None = None) -> ByParts:
     return ByParts(crew, tell)
 
 
-def _run(job: ClipJob, filling: Filling, stop: threading.Event | None = None) -> list[Any]:
+def _run(job: ClipJob, restorer: Restorer, stop: threading.Event | None = None) -> list[Any]:
     job.check()
-    return list(ClipRestoration(job, filling).run(stop or threading.Event()))
+    return list(ClipRestoration(job, restorer).run(stop or threading.Event()))
 
 
 def _first(part: Part) -> int:
@@ -215,10 +219,10 @@ def test_interrupted_run_goes_on_with_or_without_a_cluster(
     def stopping() -> Stopping:
         return Stopping(stop, 13)
 
-    def filling(on_cluster: bool, network: Callable[[], FakeDeblurrer]) -> Filling:
+    def restorer(on_cluster: bool, network: Callable[[], FakeDeblurrer]) -> Restorer:
         return _by_parts(_cluster(tmp_path, network=network)) if on_cluster else InOrder(network())
 
-    *_, last = _run(job, filling(is_first_on_cluster, stopping), stop)
+    *_, last = _run(job, restorer(is_first_on_cluster, stopping), stop)
     assert not isinstance(last, ClipRestored)
     assert not job.target.exists()
     networks: list[FakeDeblurrer] = []
@@ -227,7 +231,7 @@ def test_interrupted_run_goes_on_with_or_without_a_cluster(
         networks.append(FakeDeblurrer())
         return networks[-1]
 
-    started, *_, ended = _run(job, filling(is_next_on_cluster, counting))
+    started, *_, ended = _run(job, restorer(is_next_on_cluster, counting))
     assert 13 <= started.done < FRAMES
     assert sum(network.calls for network in networks) == FRAMES - started.done
     assert ended.frames == FRAMES
@@ -294,6 +298,52 @@ def test_what_cannot_be_cut_is_told_and_dealt_out_by_frames(tmp_path: Path, job:
     assert ended.frames == (FRAMES + 1) // 2
     assert any("one by one" in line and "--every" in line for line in told)
     _assert_as_by_one(every)
+
+
+def test_looking_through_a_large_work_folder_takes_little_of_the_time(
+    tmp_path: Path, job: ClipJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [0.0]
+
+    def slow(folder: WorkFolder) -> list[Path]:
+        seconds[0] += 2.0
+        return records(folder)
+
+    records = WorkFolder.records
+    monkeypatch.setattr(WorkFolder, "records", slow)
+    monkeypatch.setattr(parts, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+    restoration = ClipRestoration(job, _by_parts(_cluster(tmp_path)))
+    seen = [
+        (event.done, seconds[0])
+        for event in restoration.run(threading.Event())
+        if isinstance(event, ClipProgress)
+    ]
+    assert seen[-1][0] == FRAMES
+    assert {when for _, when in seen} == {seen[0][1]}
+
+
+def test_run_that_is_stopped_while_it_looks_for_key_frames_gives_nobody_a_part(
+    tmp_path: Path, job: ClipJob
+) -> None:
+    stop, cluster = threading.Event(), _cluster(tmp_path)
+    stop.set()
+    events = _run(job, _by_parts(cluster), stop)
+    assert not any(isinstance(event, ClipRestored) for event in events)
+    assert not any(post.given for post in cluster.hired)
+
+
+def test_list_of_damage_in_all_parts_has_an_end(
+    tmp_path: Path, job: ClipJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_MOST_PROBLEMS", 2)
+    content = job.source.read_bytes()
+    packets = streams_of(job.source)[0].data
+    for number in (7, 17, 27, 37):
+        content = content.replace(packets[number], b"\xff" * len(packets[number]))
+    job.source.write_bytes(content)
+    *_, ended = _run(job, _by_parts(_cluster(tmp_path)))
+    assert len(ended.problems) == 3
+    assert "not listed" in ended.problems[-1]
 
 
 def test_damage_and_warnings_of_all_parts_are_told_once(tmp_path: Path, job: ClipJob) -> None:

@@ -10,13 +10,13 @@ from itertools import chain
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from deblur_cli.pipeline.clips.events import ClipDeviceLost, ClipProgress, ClipWarned, Shares
-from deblur_cli.pipeline.clips.gaps import Gap, Part, Reach, gaps, part_of
+from deblur_cli.pipeline.clips.gaps import Gap, Part, Reach, whole_gaps
 from deblur_cli.pipeline.clips.passage import FrameTreatment, Passage
 from deblur_cli.pipeline.clips.plan import ClipPlan
 from deblur_cli.pipeline.clips.work import Recorder, WorkFolder
 from deblur_cli.pipeline.loaded import Described
 from deblur_cli.video.raw_output import RawRecorder
-from deblur_cli.video.reader import Reader
+from deblur_cli.video.reader import Reader, listed
 from deblur_cli.video.segments import Segment
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class Outcome:
 Course: TypeAlias = Generator[Told, None, Outcome]
 
 
-class Filling(Described, Protocol):
-    """Restores what of a clip is not restored yet."""
+class Restorer(Described, Protocol):
+    """Restores the frames of clips, whoever it is and wherever."""
 
     def fill(self, plan: ClipPlan, work: WorkFolder, stop: threading.Event) -> Course:
         """Make the segments that a work folder lacks; fewer, once `stop` is set.
@@ -79,7 +79,9 @@ class Tally:
             self.saved += len(segment.pts)
             self.left_sharp += segment.left_alone
 
-    def progress(self, done: int, saved: int, left_sharp: int, shares: Shares) -> ClipProgress:
+    def progress(
+        self, shares: Shares, done: int = 0, saved: int = 0, left_sharp: int = 0
+    ) -> ClipProgress:
         """How far it is, with so many frames besides those that were counted."""
         return ClipProgress(
             self.saved + done,
@@ -112,22 +114,21 @@ class InOrder:
         self.warnings = deblurrer.warnings
 
     def fill(self, plan: ClipPlan, work: WorkFolder, stop: threading.Event) -> Course:
-        """As `Filling.fill`."""
+        """As `Restorer.fill`."""
         segments = [segment for _, segment in work.segments()]
         reader, passage = reader_of(plan, segments), passage_of(plan, self._deblurrer)
         tally = Tally(plan.frames)
         tally.add(segments)
         reach = Reach.of(plan.job.skip_sharp)
-        for gap in gaps(segments):
-            part = part_of(gap, segments, reach, plan.job.selection.every)
-            recorder = Recorder(work, plan.clip, plan.encoding, reader.problems, gap.after)
+        for part in whole_gaps(segments, reach, plan.job.selection.every):
+            recorder = Recorder(work, plan.clip, plan.encoding, reader.problems, part.gap.after)
             yield from _restored(part, reader, passage, recorder, stop, tally)
             if stop.is_set():
                 break
         return Outcome(reader.problems, passage.shares)
 
     def send(self, plan: ClipPlan, recorder: RawRecorder, stop: threading.Event) -> Course:
-        """As `Filling.send`."""
+        """As `Restorer.send`."""
         reader, passage = reader_of(plan, ()), passage_of(plan, self._deblurrer)
         everything = Part(Gap(), None, None)
         yield from _restored(everything, reader, passage, recorder, stop, Tally(plan.frames))
@@ -137,9 +138,7 @@ class InOrder:
 def reader_of(plan: ClipPlan, segments: Iterable[Segment]) -> Reader:
     """Reads a clip; knows already what could not be read for those segments."""
     problems = chain.from_iterable(segment.problems for segment in segments)
-    return Reader(
-        plan.clip, plan.job.selection, plan.job.deinterlace, list(dict.fromkeys(problems))
-    )
+    return Reader(plan.clip, plan.job.selection, plan.job.deinterlace, listed(problems))
 
 
 def passage_of(plan: ClipPlan, deblurrer: FrameNetwork) -> Passage:
@@ -162,7 +161,7 @@ def _restored(
     for passed in passage.run(frames, part.gap, recorder, stop):
         done += 1
         left_sharp += passed.left_alone
-        yield tally.progress(done, recorder.saved, left_sharp, passage.shares)
+        yield tally.progress(passage.shares, done, recorder.saved, left_sharp)
         yield from tally.warnings(reader.clip.seconds(passed.frame.pts), passed.warnings)
     tally.saved += done
     tally.left_sharp += left_sharp
