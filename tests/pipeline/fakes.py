@@ -11,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from deblur_cli.pipeline.discovery.discover import discover
+from deblur_cli.pipeline.plan import Destination, Job, plan
+
 Picture = npt.NDArray[Any]
 
 
@@ -66,3 +69,16 @@ def mean_of(path: Path) -> float:
     """Mean sample value of a picture."""
     with Image.open(path) as image:
         return float(np.asarray(image.convert("RGB")).mean())
+
+
+def save_folder(folder: Path) -> Path:
+    """A folder of three pictures of different formats, one of them in a folder of its own."""
+    for name in ("a.png", "b.jpg", "town/c.webp"):
+        save_picture(folder / name, value=40)
+    return folder
+
+
+def jobs_of(*inputs: Path, output: Path | None = None) -> tuple[Job, ...]:
+    """What is to be done with the pictures of files and folders."""
+    sources = discover(inputs, output).sources
+    return plan(sources, Destination(str(output) if output else None))

@@ -13,7 +13,6 @@ from deblur_cli.imaging.photo import Image, Photo
 from deblur_cli.imaging.rendition import Rendition
 from deblur_cli.inference import device
 from deblur_cli.pipeline import restoring
-from deblur_cli.pipeline.discovery.discover import discover
 from deblur_cli.pipeline.events import (
     AlreadyDone,
     DeviceLost,
@@ -24,27 +23,22 @@ from deblur_cli.pipeline.events import (
 )
 from deblur_cli.pipeline.images import Batch
 from deblur_cli.pipeline.ledger.ledger import Ledger
-from deblur_cli.pipeline.plan import Destination, Job, plan
+from deblur_cli.pipeline.plan import Job
 from deblur_cli.pipeline.treatment import Conduct
 from tests.pipeline.fakes import (
     FakeDeblurrer,
     FakeRestoration,
     Picture,
+    jobs_of,
     mean_of,
+    save_folder,
     save_picture,
 )
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    for name in ("a.png", "b.jpg", "town/c.webp"):
-        save_picture(tmp_path / "photos" / name, value=40)
-    return tmp_path / "photos"
-
-
-def _jobs(*inputs: Path, output: Path | None = None) -> tuple[Job, ...]:
-    sources = discover(inputs, output).sources
-    return plan(sources, Destination(str(output) if output else None))
+    return save_folder(tmp_path / "photos")
 
 
 def _batch(*deblurrers: FakeDeblurrer, **options: bool) -> Batch:
@@ -63,7 +57,7 @@ def _run(
 def _many(tmp_path: Path, count: int) -> tuple[Job, ...]:
     for number in range(count):
         save_picture(tmp_path / f"photos/{number:02}.png")
-    return _jobs(tmp_path / "photos")
+    return jobs_of(tmp_path / "photos")
 
 
 def _broken(number: int) -> None:
@@ -72,7 +66,7 @@ def _broken(number: int) -> None:
 
 def test_folder_is_restored_and_inputs_stay(photos: Path) -> None:
     before = {path: path.read_bytes() for path in photos.rglob("*.*")}
-    events = _run(_jobs(photos))
+    events = _run(jobs_of(photos))
     assert [type(event) for event in events] == [Restored] * 3
     for name in ("a.png", "b.jpg", "town/c.webp"):
         assert mean_of(photos.with_name("photos_deblurred") / name) == pytest.approx(215, abs=2)
@@ -80,15 +74,15 @@ def test_folder_is_restored_and_inputs_stay(photos: Path) -> None:
 
 
 def test_second_run_does_nothing(photos: Path) -> None:
-    _run(_jobs(photos))
+    _run(jobs_of(photos))
     again = FakeDeblurrer()
-    assert {type(event) for event in _run(_jobs(photos), again)} == {AlreadyDone}
-    assert {type(event) for event in _run(_jobs(photos), again, overwrite=True)} == {AlreadyDone}
+    assert {type(event) for event in _run(jobs_of(photos), again)} == {AlreadyDone}
+    assert {type(event) for event in _run(jobs_of(photos), again, overwrite=True)} == {AlreadyDone}
     assert again.calls == 0
 
 
 def test_other_settings_are_refused_unless_overwriting(photos: Path) -> None:
-    jobs = _jobs(photos)
+    jobs = jobs_of(photos)
     _run(jobs)
     refused = _run(jobs, FakeDeblurrer(tile=64))
     assert all(isinstance(e, Failed) and "--overwrite" in str(e.error) for e in refused)
@@ -98,7 +92,7 @@ def test_other_settings_are_refused_unless_overwriting(photos: Path) -> None:
 
 
 def test_changed_input_is_refused(photos: Path) -> None:
-    jobs = _jobs(photos)
+    jobs = jobs_of(photos)
     _run(jobs)
     save_picture(photos / "a.png", value=99)
     kinds = {event.source.name: type(event) for event in _run(jobs)}
@@ -108,7 +102,7 @@ def test_changed_input_is_refused(photos: Path) -> None:
 def test_one_bad_file_does_not_stop_the_rest(photos: Path) -> None:
     (photos / "a1.jpg").write_text("no picture")
     (photos / "a2.png").symlink_to(photos / "gone.png")
-    kinds = {event.source.name: type(event) for event in _run(_jobs(photos))}
+    kinds = {event.source.name: type(event) for event in _run(jobs_of(photos))}
     assert kinds.pop("a1.jpg") is Failed
     assert kinds.pop("a2.png") is Failed
     assert set(kinds.values()) == {Restored}
@@ -122,7 +116,7 @@ def test_unforeseen_error_fails_its_picture_and_keeps_its_cause(
         if number == 2:
             raise error
 
-    events = _run(_jobs(photos), FakeDeblurrer(fail_second))
+    events = _run(jobs_of(photos), FakeDeblurrer(fail_second))
     (failed,) = [event for event in events if isinstance(event, Failed)]
     assert failed.error.__cause__ is error
     assert failed.error.path == failed.source
@@ -133,7 +127,7 @@ def test_picture_that_cannot_be_restored_is_named(photos: Path) -> None:
     def fail(number: int) -> None:
         raise RestoreError("too large", remedy="cut it")
 
-    (failed,) = _run(_jobs(photos / "a.png"), FakeDeblurrer(fail))
+    (failed,) = _run(jobs_of(photos / "a.png"), FakeDeblurrer(fail))
     assert isinstance(failed, Failed)
     assert str(failed.error) == f"{photos / 'a.png'}: too large (cut it)"
 
@@ -148,7 +142,7 @@ def test_colours_are_worked_out_by_those_who_write(
         return restored(rendition, pixels)
 
     monkeypatch.setattr(Rendition, "restored", noted)
-    _run(_jobs(photos))
+    _run(jobs_of(photos))
     assert threads == {"deblur-write"}
 
 
@@ -168,7 +162,7 @@ def test_full_disk_ends_the_batch(
 def test_stop_finishes_the_picture_in_hand_and_the_next_run_the_rest(photos: Path) -> None:
     stop = threading.Event()
     batch = _batch(FakeDeblurrer(lambda number: stop.set()))
-    jobs = _jobs(photos)
+    jobs = jobs_of(photos)
     assert [type(event) for event in batch.run(jobs, stop)] == [Restored]
     assert [type(event) for event in _run(jobs)] == [AlreadyDone, Restored, Restored]
 
@@ -178,7 +172,7 @@ def test_interrupt_leaves_only_complete_files(photos: Path) -> None:
         if number == 2:
             raise KeyboardInterrupt
 
-    jobs = _jobs(photos)
+    jobs = jobs_of(photos)
     with pytest.raises(KeyboardInterrupt):
         _run(jobs, FakeDeblurrer(interrupt))
     written = [p for p in photos.with_name("photos_deblurred").rglob("*") if p.suffix == ".png"]
@@ -218,7 +212,7 @@ def test_what_another_process_has_in_hand_is_done_last(tmp_path: Path) -> None:
 
 
 def test_waiting_ends_when_asked_to_stop(photos: Path) -> None:
-    jobs, stop = _jobs(photos / "a.png"), threading.Event()
+    jobs, stop = jobs_of(photos / "a.png"), threading.Event()
     other = Ledger(jobs[0].folder)
     assert other.claim(jobs[0].target)
     waiting = _batch(FakeDeblurrer()).run(jobs, stop)
@@ -231,7 +225,7 @@ def test_waiting_ends_when_asked_to_stop(photos: Path) -> None:
 def test_target_with_a_name_too_long_fails_alone(tmp_path: Path) -> None:
     long = save_picture(tmp_path / f"{'x' * 250}.png")
     short = save_picture(tmp_path / "a.png")
-    failed, restored = sorted(_run(_jobs(long, short)), key=lambda event: type(event).__name__)
+    failed, restored = sorted(_run(jobs_of(long, short)), key=lambda event: type(event).__name__)
     assert isinstance(failed, Failed)
     assert isinstance(failed.error, ImageWriteError)
     assert "too long" in str(failed.error)
@@ -239,7 +233,7 @@ def test_target_with_a_name_too_long_fails_alone(tmp_path: Path) -> None:
 
 
 def test_unreadable_ledger_ends_the_batch_before_it_begins(photos: Path) -> None:
-    jobs = _jobs(photos)
+    jobs = jobs_of(photos)
     (photos.with_name("photos_deblurred") / ".deblur/other.jsonl").mkdir(parents=True)
     deblurrer = FakeDeblurrer()
     with pytest.raises(ImageWriteError, match="ledger"):
@@ -248,7 +242,7 @@ def test_unreadable_ledger_ends_the_batch_before_it_begins(photos: Path) -> None
 
 
 def test_file_that_appears_meanwhile_is_kept(photos: Path) -> None:
-    (job,) = _jobs(photos / "a.png")
+    (job,) = jobs_of(photos / "a.png")
 
     def somebody_else(number: int) -> None:
         save_picture(job.target, value=7)
@@ -263,7 +257,7 @@ def test_result_that_another_process_makes_meanwhile_is_not_made_again(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Ledger, "claim", lambda *_: True)
-    (job,) = _jobs(photos / "a.png")
+    (job,) = jobs_of(photos / "a.png")
 
     def other_process(number: int) -> None:
         assert [type(event) for event in _run((job,))] == [Restored]
@@ -284,7 +278,7 @@ def test_several_devices_share_the_pictures(tmp_path: Path) -> None:
 
 
 def test_resuming_does_not_depend_on_the_devices(photos: Path) -> None:
-    jobs = _jobs(photos)
+    jobs = jobs_of(photos)
     _run(jobs[:2], FakeDeblurrer(), FakeDeblurrer())
     kinds = {event.source: type(event) for event in _run(jobs, *(FakeDeblurrer(),) * 3)}
     assert [kinds[job.source] for job in jobs] == [AlreadyDone, AlreadyDone, Restored]
@@ -354,7 +348,7 @@ def test_when_no_device_is_left_the_rest_is_for_the_next_run(tmp_path: Path, dev
 
 
 def test_device_lost_over_the_last_picture_leaves_nothing_to_resume(photos: Path) -> None:
-    events = _run(_jobs(photos / "a.png"), FakeDeblurrer(_broken))
+    events = _run(jobs_of(photos / "a.png"), FakeDeblurrer(_broken))
     assert [type(event) for event in events] == [DeviceLost, Failed]
 
 
@@ -367,7 +361,7 @@ def test_unforeseen_error_costs_the_device_only_if_it_works_no_more(
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
     monkeypatch.setattr(device, "still_works", lambda name: works)
-    events = _run(_jobs(photos / "a.png"), *(FakeDeblurrer(fail_first),) * 2)
+    events = _run(jobs_of(photos / "a.png"), *(FakeDeblurrer(fail_first),) * 2)
     kinds = [type(event) for event in events]
     assert kinds == ([Failed] if works else [DeviceLost, Restored])
 
@@ -391,7 +385,7 @@ def test_interrupt_on_one_of_several_devices_leaves_only_complete_files(tmp_path
 
 
 def test_picture_that_changes_meanwhile_is_left_to_the_next_run(photos: Path) -> None:
-    (job,) = _jobs(photos / "a.png")
+    (job,) = jobs_of(photos / "a.png")
     (failed,) = _run((job,), FakeDeblurrer(lambda _: save_picture(job.source, value=90)))
     assert isinstance(failed, Failed)
     assert "was changed while it was restored" in str(failed.error)

@@ -16,19 +16,12 @@ from deblur_cli.pipeline.events import Failed, Planned
 from deblur_cli.pipeline.images import Batch
 from deblur_cli.pipeline.plan import Destination, Job, plan
 from deblur_cli.pipeline.treatment import Conduct
-from tests.pipeline.fakes import FakeDeblurrer, save_picture
+from tests.pipeline.fakes import FakeDeblurrer, jobs_of, save_folder, save_picture
 
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    for name in ("a.png", "b.jpg", "town/c.webp"):
-        save_picture(tmp_path / "photos" / name, value=40)
-    return tmp_path / "photos"
-
-
-def _jobs(*inputs: Path, output: Path | None = None) -> tuple[Job, ...]:
-    sources = discover(inputs, output).sources
-    return plan(sources, Destination(str(output) if output else None))
+    return save_folder(tmp_path / "photos")
 
 
 def _batch(**options: bool) -> Batch:
@@ -40,7 +33,7 @@ def _run(jobs: Sequence[Job]) -> list[object]:
 
 
 def test_preview_foresees_what_run_does(photos: Path) -> None:
-    jobs = _jobs(photos)
+    jobs = jobs_of(photos)
     _run(jobs[:1])
     save_picture(jobs[1].target)
     foreseen = list(_batch().preview(jobs))
@@ -53,7 +46,7 @@ def test_preview_foresees_what_run_does(photos: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"no picture", None], ids=["empty", "text", "folder"])
 def test_preview_fails_what_run_cannot_open(photos: Path, content: bytes | None) -> None:
-    jobs = _jobs(photos)
+    jobs = jobs_of(photos)
     jobs[0].source.unlink()
     if content is None:
         jobs[0].source.mkdir()
@@ -73,13 +66,13 @@ def _same_failures(jobs: Sequence[Job]) -> dict[Path, str]:
 
 
 def test_preview_writes_nothing(photos: Path) -> None:
-    list(_batch().preview(_jobs(photos)))
+    list(_batch().preview(jobs_of(photos)))
     assert os.listdir(photos.parent) == ["photos"]  # noqa: PTH208
 
 
 @pytest.mark.parametrize("output", ["a.png", "a.png/out", "a.png/deeper/out", "x" * 300])
 def test_output_that_cannot_be_a_folder(photos: Path, output: str) -> None:
-    jobs = [replace(job, folder=photos / output) for job in _jobs(photos)]
+    jobs = [replace(job, folder=photos / output) for job in jobs_of(photos)]
     with pytest.raises(ImageWriteError, match="results cannot be written there") as refused:
         _run(jobs)
     with pytest.raises(ImageWriteError) as foreseen:
@@ -92,13 +85,13 @@ def test_folder_that_may_not_be_written(photos: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != photos.parent / "out")
     for output in ("out", "out/deeper"):
         with pytest.raises(ImageWriteError, match="Permission denied"):
-            list(_batch().preview(_jobs(photos, output=photos.parent / output)))
+            list(_batch().preview(jobs_of(photos, output=photos.parent / output)))
 
 
 def test_subfolder_that_cannot_be_made_fails_its_pictures(photos: Path) -> None:
     (photos.parent / "out").mkdir()
     (photos.parent / "out/town").write_text("in the way")
-    failed = _same_failures(_jobs(photos, output=photos.parent / "out"))
+    failed = _same_failures(jobs_of(photos, output=photos.parent / "out"))
     assert [path.name for path in failed] == ["c.webp"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 from pathlib import Path
 
@@ -15,22 +14,13 @@ from deblur_cli.pipeline.ledger.records import Fingerprint
 from deblur_cli.pipeline.ledger.verdict import Verdict
 from deblur_cli.pipeline.paths import LEDGER_FOLDER
 from deblur_cli.storage import mirror
-from deblur_cli.storage.remote import RemotePath, located
-
-_numbers = itertools.count()
+from deblur_cli.storage.remote import RemotePath
+from tests.storage.memory import new_folder, put
 
 
 @pytest.fixture
 def out() -> RemotePath:
-    path = located(f"memory://ledgers/{next(_numbers)}")
-    assert isinstance(path, RemotePath)
-    return path
-
-
-def _put(path: Path, content: bytes, folder: Path) -> None:
-    assert isinstance(path, RemotePath)
-    (folder / "local").write_bytes(content)
-    path.put(folder / "local")
+    return new_folder()
 
 
 def _complete(out: RemotePath, name: str, folder: Path) -> Path:
@@ -39,7 +29,7 @@ def _complete(out: RemotePath, name: str, folder: Path) -> Path:
     ledger = Ledger(out)
     assert ledger.claim(out / name)
     begun = ledger.begin(source, Fingerprint.of(source), out / name, "settings")
-    _put(out / name, b"result", folder)
+    put(out / name, b"result", folder)
     ledger.finish(begun, out / name)
     ledger.close()
     return source
@@ -62,7 +52,7 @@ def test_a_process_that_died_between_result_and_record(out: RemotePath, tmp_path
     died = Ledger(out)
     died.begin(source, Fingerprint.of(source), out / "a.jpg", "settings")
     assert Ledger(out).verdict(source, out / "a.jpg", "settings") is Verdict.FREE
-    _put(out / "a.jpg", b"result", tmp_path)
+    put(out / "a.jpg", b"result", tmp_path)
     assert Ledger(out).verdict(source, out / "a.jpg", "settings") is Verdict.DONE
 
 
@@ -89,7 +79,7 @@ def test_a_full_file_is_followed_by_another_that_knows_what_is_in_hand(
         target = out / f"{number}.jpg"
         assert mine.claim(target)
         begun = mine.begin(source, Fingerprint.of(source), target, "settings")
-        _put(target, b"result", tmp_path)
+        put(target, b"result", tmp_path)
         mine.finish(begun, target)
     files = (out / LEDGER_FOLDER).entries()
     assert len(files) > 2
@@ -186,7 +176,7 @@ def test_what_was_listed_counts_until_the_last_look(out: RemotePath, tmp_path: P
     source, target = tmp_path / "a.jpg", out / "a.jpg"
     source.write_bytes(b"picture")
     ledger = Ledger(out)
-    _put(target, b"somebody's", tmp_path)
+    put(target, b"somebody's", tmp_path)
     assert ledger.verdict(source, target, "settings", is_last=False) is Verdict.FREE
     assert ledger.verdict(source, target, "settings") is Verdict.IN_THE_WAY
     begun = ledger.begin(source, Fingerprint.of(source), target, "settings")

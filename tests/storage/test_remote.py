@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import builtins
 import errno
-import itertools
 import os
 import pickle
 from collections.abc import Callable
@@ -14,23 +13,12 @@ import pytest
 from deblur_cli.errors import DeblurError, MissingExtraError, UsageError
 from deblur_cli.storage import remote
 from deblur_cli.storage.remote import RemotePath, located
-
-_numbers = itertools.count()
+from tests.storage.memory import new_folder, put
 
 
 @pytest.fixture
 def top() -> RemotePath:
-    """A folder of its own in the storage of this process."""
-    path = located(f"memory://bucket/{next(_numbers)}")
-    assert isinstance(path, RemotePath)
-    return path
-
-
-def _object(path: Path, content: bytes, folder: Path) -> RemotePath:
-    assert isinstance(path, RemotePath)
-    (folder / "local").write_bytes(content)
-    path.put(folder / "local")
-    return path
+    return new_folder()
 
 
 def test_names_are_those_of_a_path_and_the_text_is_the_url() -> None:
@@ -53,7 +41,7 @@ def test_what_is_no_url_is_a_file() -> None:
 
 
 def test_an_object_is_put_and_read_as_a_whole(top: RemotePath, tmp_path: Path) -> None:
-    path = _object(top / "a.bin", b"content", tmp_path)
+    path = put(top / "a.bin", b"content", tmp_path)
     with path.open() as file:
         assert file.read() == b"content"
     assert path.read_bytes() == b"content"
@@ -61,11 +49,11 @@ def test_an_object_is_put_and_read_as_a_whole(top: RemotePath, tmp_path: Path) -
     assert (path.is_file(), path.is_dir(), top.is_dir()) == (True, False, True)
     assert path.stat().st_size == 7
     assert path.stat().st_mtime_ns > 0
-    empty = _object(top / "town/b.bin", b"", tmp_path)
+    empty = put(top / "town/b.bin", b"", tmp_path)
     assert (path.is_object(), empty.is_object()) == (True, True)
     assert ((top / "town").is_object(), (top / "none").is_object()) == (False, False)
     assert sorted(top.entries()) == ["a.bin", "town"]
-    _object(top / top.name / "c.bin", b"", tmp_path)
+    put(top / top.name / "c.bin", b"", tmp_path)
     assert sorted(top.entries()) == sorted(["a.bin", "town", top.name])
     path.unlink()
     assert sorted(top.entries()) == sorted(["town", top.name])
