@@ -26,12 +26,14 @@ if TYPE_CHECKING:
 
 _SEGMENT, _RECORD = ".mkv", ".segment.json"
 _PIXELS_PER_SEGMENT = 100_000_000
-_FEWEST_FRAMES, _MOST_FRAMES = 24, 240
+FEWEST_FRAMES = 24
+"""In a segment, whatever the size of the pictures; shorter ones would cost the encoder too much."""
+_MOST_FRAMES = 240
 
 
 def frames_per_segment(width: int, height: int) -> int:
     """How many frames are encoded together, and lost at most when a process is killed."""
-    return min(max(_PIXELS_PER_SEGMENT // (width * height), _FEWEST_FRAMES), _MOST_FRAMES)
+    return min(max(_PIXELS_PER_SEGMENT // (width * height), FEWEST_FRAMES), _MOST_FRAMES)
 
 
 @dataclass(frozen=True)

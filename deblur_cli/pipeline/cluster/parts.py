@@ -26,7 +26,7 @@ from deblur_cli.pipeline.clips.events import ClipDeviceLost, Shares
 from deblur_cli.pipeline.clips.gaps import Part, Reach, gaps, parts_of
 from deblur_cli.pipeline.clips.plan import ClipPlan
 from deblur_cli.pipeline.clips.restorers import Course, InOrder, Outcome, Tally, Told
-from deblur_cli.pipeline.clips.work import WorkFolder, frames_per_segment
+from deblur_cli.pipeline.clips.work import FEWEST_FRAMES, WorkFolder, frames_per_segment
 from deblur_cli.pipeline.cluster.crew import LOSSES, Crew, Done, Loss, Task
 from deblur_cli.pipeline.cluster.stream import ClusterDeblurrer
 from deblur_cli.pipeline.cluster.worker import Blind, PartAnswer, PartMade, Unmade
@@ -130,9 +130,9 @@ class ByParts:
             raise VideoReadError(f"{option} needs the frames before", path=job.source)
         timeline = timeline_of(clip, stop.is_set)
         wanted = timeline.places(job.selection, clip)
-        shortest = frames_per_segment(clip.width, clip.height)
         share = len(wanted) // (_PARTS_FOR_EACH * self._crew.places)
-        frames = min(max(share, shortest), _MOST_SEGMENTS * shortest)
+        longest = _MOST_SEGMENTS * frames_per_segment(clip.width, clip.height)
+        frames = min(max(share, FEWEST_FRAMES), longest)
         reach = Reach.of(job.skip_sharp)
         return [
             part

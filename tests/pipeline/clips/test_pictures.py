@@ -107,7 +107,7 @@ def test_pictures_of_others_stay(tmp_path: Path) -> None:
 
 
 def test_interrupted_sequence_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "_FEWEST_FRAMES", 2)
+    monkeypatch.setattr(work, "FEWEST_FRAMES", 2)
     monkeypatch.setattr(work, "_MOST_FRAMES", 2)
     source = write_pictures(tmp_path / "in" / "%d.png", range(1, 12))
     job = ClipJob(source, tmp_path / "out" / "%d.png")

@@ -55,7 +55,7 @@ def _left_behind(folder: Path) -> set[str]:
 
 @pytest.fixture
 def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "_FEWEST_FRAMES", 5)
+    monkeypatch.setattr(work, "FEWEST_FRAMES", 5)
     monkeypatch.setattr(work, "_MOST_FRAMES", 5)
 
 

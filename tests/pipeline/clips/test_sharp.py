@@ -85,7 +85,7 @@ def test_looks_number_the_scenes() -> None:
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(work, "_FEWEST_FRAMES", 5)
+    monkeypatch.setattr(work, "FEWEST_FRAMES", 5)
     monkeypatch.setattr(work, "_MOST_FRAMES", 5)
     return write_blurred(tmp_path / "in.mkv")
 

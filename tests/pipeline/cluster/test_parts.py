@@ -42,7 +42,8 @@ FIRSTS = [0, 10, 20, 30, 40]
 
 @pytest.fixture(autouse=True)
 def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "_FEWEST_FRAMES", 6)
+    for module in (work, parts):
+        monkeypatch.setattr(module, "FEWEST_FRAMES", 6)
     monkeypatch.setattr(work, "_MOST_FRAMES", 6)
 
 
